@@ -1,0 +1,43 @@
+//! The Dev Container specification as a library.
+//!
+//! Text and facts go in, a plan comes out. Nothing here reads a disk, opens a socket or starts a
+//! process. The pipeline, one arrow per module:
+//!
+//! [`discover`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
+//! [`metadata`] reads what the base image adds → [`merge`] folds the [`Layer`]s into [`Merged`] →
+//! [`variables`] fills in what is known → [`build`] and [`lifecycle`] say what to do.
+//!
+//! Behaviour follows the reference implementation where that and the text of the specification
+//! differ.
+
+pub mod command;
+pub mod config;
+pub mod diagnostic;
+pub mod discover;
+pub mod host;
+pub mod identity;
+pub mod jsonc;
+pub mod layer;
+pub mod lifecycle;
+pub mod merge;
+pub mod merged;
+pub mod metadata;
+pub mod mount;
+pub mod port;
+pub mod properties;
+pub mod scenario;
+pub mod stage;
+
+pub use command::{LifecycleCommand, SingleCommand};
+pub use config::{DevContainer, Parsed};
+pub use diagnostic::{Diagnostic, Severity, Span};
+pub use discover::{Entry, Tree, discover};
+pub use host::{Gpu, HostRequirements};
+pub use layer::{Layer, Origin};
+pub use merge::merge;
+pub use merged::{Merged, SecretWish, ShutdownAction, UserEnvProbe};
+pub use mount::{Mount, MountError, MountKind};
+pub use port::{AppPort, ForwardPort, OnAutoForward, PortAttributes, PortProtocol};
+pub use properties::Properties;
+pub use scenario::{Build, Compose, Scenario};
+pub use stage::Stage;
