@@ -1,0 +1,1 @@
+//! Folds layers of configuration and remembers which layer gave each value.

@@ -1,0 +1,44 @@
+//! The persisted, user-facing form of an error.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::{Class, Fault};
+
+/// What went wrong with a workspace, as a person is told it: on a card, in JSON and in the terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The step it happened in: `resolve`, `build`, `up`, `populate`, `hooks`, `open`, …
+    pub step: String,
+    /// Stable, kebab-case.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Whether starting the workspace again may help without changing anything.
+    pub retryable: bool,
+    /// The last lines of output that belong to it, if there were any.
+    pub output: Option<String>,
+}
+
+impl Failure {
+    /// The failure that a fault in `step` becomes once no retry is left.
+    pub fn from_fault(step: &str, fault: &(dyn Fault + '_)) -> Self {
+        Self {
+            step: step.to_owned(),
+            code: fault.code().to_owned(),
+            message: fault.to_string(),
+            hint: fault.hint(),
+            retryable: fault.class() == Class::Transient,
+            output: None,
+        }
+    }
+
+    /// The same failure with the output that explains it.
+    #[must_use]
+    pub fn with_output(mut self, output: impl Into<String>) -> Self {
+        let output = output.into();
+        self.output = (!output.trim().is_empty()).then_some(output);
+        self
+    }
+}

@@ -1,0 +1,211 @@
+//! The whole state machine: what is wanted, what is recorded and what is seen, in; the next step, out.
+//!
+//! No I/O, no clock of its own, no memory. First start, restart, retry, rebuild, deletion and recovery
+//! after a crash are all this one call. `tests/plan_model.rs` walks every reachable state of it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use devcontainer::Stage;
+use std::time::Duration;
+
+use crate::runtime::{ContainerState, InstanceId, Observed};
+use crate::workspace::{Deaths, Desired, Facts, Owner, Phase, Workspace};
+
+/// A container that dies within this time of its start died quickly.
+pub const QUICK: TimeDelta = TimeDelta::seconds(60);
+/// So many quick deaths in a row and the workspace is given up.
+pub const DEATHS: u32 = 3;
+
+/// The first thing that is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Pin the reference to a commit and find out what the source is.
+    Resolve,
+    /// Have the image: pull or build it.
+    Build,
+    /// Have the volumes, and the container running.
+    Up,
+    /// Put the checkout into the workspace volume.
+    Populate,
+    /// Run lifecycle hooks up to this stage.
+    Hooks(Stage),
+    /// Have every service answer.
+    Open,
+    /// Install the listed extensions.
+    Extensions,
+    /// Freeze a warm workspace.
+    Pause,
+    /// Thaw it.
+    Resume,
+    /// Stop the container.
+    Down,
+    /// Remove container and volumes.
+    Remove,
+    /// Nothing before this time has passed.
+    Wait(Duration),
+    /// Nothing is missing.
+    Settle(Phase),
+}
+
+/// Names the first thing missing.
+#[must_use]
+pub fn next(ws: &Workspace, seen: &Observed, now: DateTime<Utc>) -> Step {
+    match ws.desired {
+        Desired::Deleted if seen.is_absent() => Step::Settle(Phase::Deleted),
+        Desired::Stopped if !holds_process(seen) => Step::Settle(Phase::Stopped),
+        _ if let Some(wait) = waiting(ws, now) => Step::Wait(wait),
+        // Removing and stopping are tried for ever: a failure there is shown and retried, never final.
+        Desired::Deleted => Step::Remove,
+        Desired::Stopped => Step::Down,
+        Desired::Running if ws.failure.is_some() => Step::Settle(Phase::Failed),
+        Desired::Running => next_running(ws, seen),
+    }
+}
+
+fn next_running(ws: &Workspace, seen: &Observed) -> Step {
+    let warm = matches!(ws.owner, Owner::Pool(_));
+    let facts = &ws.facts;
+    if facts.resolution.is_none() {
+        return Step::Resolve;
+    }
+    let Some(image) = &facts.image else {
+        return Step::Build;
+    };
+    let Some(spec) = &ws.spec else {
+        return Step::Up;
+    };
+    let volumes_there = spec.volumes.iter().all(|role| seen.volumes.contains_key(role));
+    if !volumes_there || seen.spec.as_ref() != Some(&spec.hash()) {
+        return Step::Up;
+    }
+    let (Some(instance), Some(started_at)) = (&seen.instance, seen.started_at) else {
+        return Step::Up;
+    };
+    match seen.main() {
+        Some(ContainerState::Paused) if warm && is_prepared(facts, instance) => {
+            return Step::Settle(Phase::Running);
+        }
+        Some(ContainerState::Paused) => return Step::Resume,
+        Some(ContainerState::Up) => {}
+        _ => return Step::Up,
+    }
+    if !is_populated(ws, seen) {
+        return Step::Populate;
+    }
+    let done = |stage: Stage| hooks_done(facts, instance, stage);
+    if warm {
+        return if done(Stage::UpdateContent) { Step::Pause } else { Step::Hooks(Stage::UpdateContent) };
+    }
+    // What must be done before people come in; at most the stages that happen once per container.
+    let wait_for = image.config.wait_for;
+    if let Some(stage) = wait_for.map(|stage| stage.min(Stage::PostCreate))
+        && !done(stage)
+    {
+        return Step::Hooks(stage);
+    }
+    let started = facts.post_start.as_ref() == Some(&(instance.clone(), started_at));
+    let hooks_failed = facts.hooks.as_ref().is_some_and(|h| h.failed && h.instance == *instance);
+    if wait_for >= Some(Stage::PostStart) && !started && !hooks_failed {
+        return Step::Hooks(Stage::PostStart);
+    }
+    if !spec.services.iter().all(|s| seen.services.get(&s.name) == Some(&true)) {
+        return Step::Open;
+    }
+    // From here on people are in; the phase stays Running.
+    if !done(Stage::PostCreate) {
+        return Step::Hooks(Stage::PostCreate);
+    }
+    if !started && !hooks_failed {
+        return Step::Hooks(Stage::PostStart);
+    }
+    if seen.volumes.get(&crate::pod::VolumeRole::State) != facts.extensions.as_ref() {
+        return Step::Extensions;
+    }
+    if ws.entered_at > facts.attached && !hooks_failed {
+        return Step::Hooks(Stage::PostAttach);
+    }
+    Step::Settle(Phase::Running)
+}
+
+/// Whether a stage needs no more running in this container: done, or skipped after a failure.
+fn hooks_done(facts: &Facts, instance: &InstanceId, stage: Stage) -> bool {
+    facts.hooks.as_ref().is_some_and(|h| h.instance == *instance && (h.failed || h.stage >= stage))
+}
+
+/// Whether a warm workspace is as far as it goes before it is claimed.
+fn is_prepared(facts: &Facts, instance: &InstanceId) -> bool {
+    hooks_done(facts, instance, Stage::UpdateContent)
+}
+
+/// Whether the workspace volume that is there holds the checkout.
+fn is_populated(ws: &Workspace, seen: &Observed) -> bool {
+    let volume = seen.volumes.get(&crate::pod::VolumeRole::Workspace);
+    ws.facts.populated.as_ref().map(|p| &p.volume) == volume
+}
+
+fn holds_process(seen: &Observed) -> bool {
+    seen.containers.values().any(|c| matches!(c, ContainerState::Up | ContainerState::Paused))
+}
+
+fn waiting(ws: &Workspace, now: DateTime<Utc>) -> Option<Duration> {
+    let retry = ws.retry.as_ref()?;
+    (retry.not_before - now).to_std().ok().filter(|d| !d.is_zero())
+}
+
+/// Counts the death of a container that is seen down while it should run: a quick one adds to the row,
+/// any other ends it, and each start counts once.
+#[must_use]
+pub fn count_death(deaths: &Deaths, seen: &Observed) -> Deaths {
+    let Some(ContainerState::Down { finished_at: Some(finished), .. }) = seen.main() else {
+        return deaths.clone();
+    };
+    let Some(started) = seen.started_at else {
+        return deaths.clone();
+    };
+    if deaths.last == Some(started) {
+        return deaths.clone();
+    }
+    let quick = *finished - started < QUICK;
+    Deaths { count: if quick { deaths.count + 1 } else { 0 }, last: Some(started) }
+}
+
+impl Step {
+    /// A stable name, for retries, failures and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Resolve => "resolve",
+            Self::Build => "build",
+            Self::Up => "up",
+            Self::Populate => "populate",
+            Self::Hooks(_) => "hooks",
+            Self::Open => "open",
+            Self::Extensions => "extensions",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Down => "down",
+            Self::Remove => "remove",
+            Self::Wait(_) => "wait",
+            Self::Settle(_) => "settle",
+        }
+    }
+
+    /// What people see while the step is under way. The display follows the plan, not the reverse:
+    /// a running workspace stays Running while its later hooks run.
+    #[must_use]
+    pub const fn phase(&self, now: Phase) -> Phase {
+        match self {
+            Self::Resolve => Phase::Resolving,
+            Self::Build => Phase::Building,
+            Self::Up | Self::Resume => Phase::Starting,
+            Self::Populate => Phase::Initializing,
+            Self::Hooks(_) | Self::Open | Self::Extensions | Self::Pause => match now {
+                Phase::Running => Phase::Running,
+                _ => Phase::Initializing,
+            },
+            Self::Down => Phase::Stopping,
+            Self::Remove => Phase::Deleting,
+            Self::Wait(_) => now,
+            Self::Settle(phase) => *phase,
+        }
+    }
+}
