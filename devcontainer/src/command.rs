@@ -43,10 +43,7 @@ impl SingleCommand {
         match value {
             Value::String(line) if !line.is_empty() => Some(Self::Shell(line.clone())),
             Value::Array(words) if !words.is_empty() => {
-                let words: Option<Vec<String>> = words
-                    .iter()
-                    .map(|w| w.as_str().map(str::to_owned))
-                    .collect();
+                let words: Option<Vec<String>> = words.iter().map(|w| w.as_str().map(str::to_owned)).collect();
                 words.map(Self::Exec)
             }
             _ => None,
@@ -76,10 +73,9 @@ impl LifecycleCommand {
         match self {
             Self::Shell(line) => vec![(String::new(), SingleCommand::Shell(line.clone()))],
             Self::Exec(words) => vec![(String::new(), SingleCommand::Exec(words.clone()))],
-            Self::Parallel(commands) => commands
-                .iter()
-                .map(|(name, command)| (name.clone(), command.clone()))
-                .collect(),
+            Self::Parallel(commands) => {
+                commands.iter().map(|(name, command)| (name.clone(), command.clone())).collect()
+            }
         }
     }
 }
@@ -101,31 +97,18 @@ mod tests {
 
     #[test]
     fn the_three_forms_keep_their_json() {
-        for written in [
-            json!("npm ci"),
-            json!(["npm", "ci"]),
-            json!({"server": "npm start", "db": ["mysql", "-u", "root"]}),
-        ] {
+        for written in
+            [json!("npm ci"), json!(["npm", "ci"]), json!({"server": "npm start", "db": ["mysql", "-u", "root"]})]
+        {
             let command = LifecycleCommand::from_json(&written);
             assert_eq!(serde_json::to_value(&command).ok(), Some(written.clone()));
-            assert_eq!(
-                serde_json::from_value::<LifecycleCommand>(written).ok(),
-                command
-            );
+            assert_eq!(serde_json::from_value::<LifecycleCommand>(written).ok(), command);
         }
     }
 
     #[test]
     fn values_that_name_nothing_are_no_command() {
-        for written in [
-            json!(""),
-            json!(null),
-            json!([]),
-            json!({}),
-            json!({"a": null}),
-            json!(3),
-            json!([1]),
-        ] {
+        for written in [json!(""), json!(null), json!([]), json!({}), json!({"a": null}), json!(3), json!([1])] {
             assert_eq!(LifecycleCommand::from_json(&written), None, "{written}");
         }
     }
@@ -133,13 +116,7 @@ mod tests {
     #[test]
     fn a_line_is_for_the_shell_and_a_list_is_not() {
         let argv = |value| LifecycleCommand::from_json(&value).map(|c| c.singles()[0].1.argv());
-        assert_eq!(
-            argv(json!("a && b")),
-            Some(vec!["/bin/sh".into(), "-c".into(), "a && b".into()])
-        );
-        assert_eq!(
-            argv(json!(["a", "$b"])),
-            Some(vec!["a".into(), "$b".into()])
-        );
+        assert_eq!(argv(json!("a && b")), Some(vec!["/bin/sh".into(), "-c".into(), "a && b".into()]));
+        assert_eq!(argv(json!(["a", "$b"])), Some(vec!["a".into(), "$b".into()]));
     }
 }

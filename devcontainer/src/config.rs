@@ -37,37 +37,21 @@ impl DevContainer {
         let document = jsonc::parse(file, text);
         let mut diagnostics = document.diagnostics;
         let Some(root) = document.root else {
-            return Parsed {
-                config: None,
-                diagnostics,
-            };
+            return Parsed { config: None, diagnostics };
         };
         let Some(map) = root.to_object() else {
             diagnostics.push(
-                Diagnostic::error(
-                    file,
-                    "not-an-object",
-                    "the configuration must be a JSON object",
-                )
-                .at(Some(root.locate(text)))
-                .hint("start the file with \"{\" and end it with \"}\""),
+                Diagnostic::error(file, "not-an-object", "the configuration must be a JSON object")
+                    .at(Some(root.locate(text)))
+                    .hint("start the file with \"{\" and end it with \"}\""),
             );
-            return Parsed {
-                config: None,
-                diagnostics,
-            };
+            return Parsed { config: None, diagnostics };
         };
         diagnostics.extend(check::check(file, text, &root, &map));
         diagnostics.sort_by_key(|d| d.span.map_or(0, |s| s.start));
         let properties = Properties(legacy::move_old_properties(map));
-        let config = Self {
-            file: file.to_owned(),
-            properties,
-        };
-        Parsed {
-            config: Some(config),
-            diagnostics,
-        }
+        let config = Self { file: file.to_owned(), properties };
+        Parsed { config: Some(config), diagnostics }
     }
 
     /// Where the image comes from.

@@ -54,12 +54,7 @@ impl Span {
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let column = before[line_start..].chars().count();
         let number = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
-        Self {
-            start,
-            end: end.clamp(start, text.len().max(start)),
-            line: number(line),
-            column: number(column),
-        }
+        Self { start, end: end.clamp(start, text.len().max(start)), line: number(line), column: number(column) }
     }
 }
 
@@ -84,14 +79,7 @@ impl Diagnostic {
     /// A finding without place and hint.
     #[must_use]
     pub fn new(severity: Severity, file: &str, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            severity,
-            file: file.to_owned(),
-            span: None,
-            code: code.to_owned(),
-            message: message.into(),
-            hint: None,
-        }
+        Self { severity, file: file.to_owned(), span: None, code: code.to_owned(), message: message.into(), hint: None }
     }
 
     /// An error; see [`Diagnostic::new`].
@@ -148,13 +136,7 @@ impl fmt::Display for Diagnostic {
         if let Some(span) = self.span {
             write!(f, ":{}:{}", span.line, span.column)?;
         }
-        write!(
-            f,
-            ": {}[{}]: {}",
-            self.severity.as_str(),
-            self.code,
-            self.message
-        )?;
+        write!(f, ": {}[{}]: {}", self.severity.as_str(), self.code, self.message)?;
         if let Some(hint) = &self.hint {
             write!(f, "\n  hint: {hint}")?;
         }
@@ -178,13 +160,9 @@ mod tests {
     #[test]
     fn a_rendering_shows_the_place_and_the_hint() {
         let text = "{\n  \"imag\": 1\n}";
-        let finding = Diagnostic::warning(
-            "devcontainer.json",
-            "unknown-property",
-            "unknown property \"imag\"",
-        )
-        .at(Some(Span::locate(text, 4, 10)))
-        .hint("did you mean \"image\"?");
+        let finding = Diagnostic::warning("devcontainer.json", "unknown-property", "unknown property \"imag\"")
+            .at(Some(Span::locate(text, 4, 10)))
+            .hint("did you mean \"image\"?");
         assert_eq!(
             finding.render(text),
             "devcontainer.json:2:3: warning[unknown-property]: unknown property \"imag\"\n  |   \"imag\": 1\n  |   ^^^^^^\n  hint: did you mean \"image\"?"

@@ -29,11 +29,7 @@ const DOT_FILE: &str = ".devcontainer.json";
 /// folders sorted by name.
 #[must_use]
 pub fn discover(tree: &dyn Tree) -> Vec<String> {
-    let has_file = |dir: &str, name: &str| {
-        tree.entries(dir)
-            .iter()
-            .any(|entry| entry.name == name && !entry.is_dir)
-    };
+    let has_file = |dir: &str, name: &str| tree.entries(dir).iter().any(|entry| entry.name == name && !entry.is_dir);
     let mut found = Vec::new();
     if has_file(FOLDER, FILE) {
         found.push(format!("{FOLDER}/{FILE}"));
@@ -63,24 +59,14 @@ mod tests {
 
     impl Tree for Paths {
         fn entries(&self, dir: &str) -> Vec<Entry> {
-            let prefix = if dir.is_empty() {
-                String::new()
-            } else {
-                format!("{dir}/")
-            };
+            let prefix = if dir.is_empty() { String::new() } else { format!("{dir}/") };
             let entries: BTreeSet<Entry> = self
                 .0
                 .iter()
                 .filter_map(|path| path.strip_prefix(&prefix))
                 .map(|rest| match rest.split_once('/') {
-                    Some((name, _)) => Entry {
-                        name: name.to_owned(),
-                        is_dir: true,
-                    },
-                    None => Entry {
-                        name: rest.to_owned(),
-                        is_dir: false,
-                    },
+                    Some((name, _)) => Entry { name: name.to_owned(), is_dir: true },
+                    None => Entry { name: rest.to_owned(), is_dir: false },
                 })
                 .collect();
             entries.into_iter().rev().collect()
@@ -115,13 +101,7 @@ mod tests {
 
     #[test]
     fn a_folder_with_the_name_of_the_file_is_no_configuration() {
-        assert!(
-            discover(&Paths(vec![
-                ".devcontainer.json/x",
-                ".devcontainer/devcontainer.json/x"
-            ]))
-            .is_empty()
-        );
+        assert!(discover(&Paths(vec![".devcontainer.json/x", ".devcontainer/devcontainer.json/x"])).is_empty());
         assert!(discover(&Paths(vec![])).is_empty());
     }
 }

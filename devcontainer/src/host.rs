@@ -61,11 +61,7 @@ impl Gpu {
                 let cores = positive(map, "cores");
                 let memory = map.get("memory").map(bytes).filter(|n| *n > 0);
                 let any = cores.is_none() && memory.is_none();
-                Some(if any {
-                    Self::Required
-                } else {
-                    Self::AtLeast { cores, memory }
-                })
+                Some(if any { Self::Required } else { Self::AtLeast { cores, memory } })
             }
             _ => None,
         }
@@ -96,9 +92,7 @@ pub(crate) fn bytes(value: &Value) -> u64 {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return 0;
     }
-    digits
-        .parse::<u64>()
-        .map_or(u64::MAX, |n| n.saturating_mul(unit))
+    digits.parse::<u64>().map_or(u64::MAX, |n| n.saturating_mul(unit))
 }
 
 #[cfg(test)]
@@ -112,15 +106,7 @@ mod tests {
         assert_eq!(bytes(&json!("4gb")), 4 << 30);
         assert_eq!(bytes(&json!("512mb")), 512 << 20);
         assert_eq!(bytes(&json!("17")), 17);
-        for odd in [
-            json!("4GB"),
-            json!("1.5gb"),
-            json!("gb"),
-            json!(""),
-            json!(4.5),
-            json!("4 gb"),
-            json!("-1"),
-        ] {
+        for odd in [json!("4GB"), json!("1.5gb"), json!("gb"), json!(""), json!(4.5), json!("4 gb"), json!("-1")] {
             assert_eq!(bytes(&odd), 0, "{odd}");
         }
         assert_eq!(bytes(&json!("99999999999999999999tb")), u64::MAX);
@@ -129,18 +115,9 @@ mod tests {
     #[test]
     fn nothing_asked_for_is_nothing() {
         assert_eq!(HostRequirements::from_json(&json!({})), None);
-        assert_eq!(
-            HostRequirements::from_json(&json!({"gpu": false, "cpus": 0})),
-            None
-        );
-        let read =
-            HostRequirements::from_json(&json!({"gpu": "optional", "cpus": 2, "memory": "1kb"}));
-        let asked = HostRequirements {
-            cpus: Some(2.0),
-            memory: Some(1024),
-            storage: None,
-            gpu: Some(Gpu::Optional),
-        };
+        assert_eq!(HostRequirements::from_json(&json!({"gpu": false, "cpus": 0})), None);
+        let read = HostRequirements::from_json(&json!({"gpu": "optional", "cpus": 2, "memory": "1kb"}));
+        let asked = HostRequirements { cpus: Some(2.0), memory: Some(1024), storage: None, gpu: Some(Gpu::Optional) };
         assert_eq!(read, Some(asked));
     }
 }

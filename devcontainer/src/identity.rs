@@ -11,10 +11,7 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 /// padded to 52 digits.
 #[must_use]
 pub fn devcontainer_id(labels: &BTreeMap<String, String>) -> String {
-    let json: Vec<String> = labels
-        .iter()
-        .map(|(name, value)| format!("{}:{}", quote(name), quote(value)))
-        .collect();
+    let json: Vec<String> = labels.iter().map(|(name, value)| format!("{}:{}", quote(name), quote(value))).collect();
     let hash = Sha256::digest(format!("{{{}}}", json.join(",")));
     // 52 digits hold 260 bits, the number has 256: the first digit takes only one bit of it.
     (0..52)
@@ -40,27 +37,17 @@ mod tests {
     #[test]
     fn the_id_is_the_one_the_reference_computes() {
         let labels = BTreeMap::from([
-            (
-                "devcontainer.local_folder".to_owned(),
-                "/home/a/project".to_owned(),
-            ),
-            (
-                "devcontainer.config_file".to_owned(),
-                "/home/a/project/.devcontainer/devcontainer.json".to_owned(),
-            ),
+            ("devcontainer.local_folder".to_owned(), "/home/a/project".to_owned()),
+            ("devcontainer.config_file".to_owned(), "/home/a/project/.devcontainer/devcontainer.json".to_owned()),
         ]);
         let id = devcontainer_id(&labels);
         assert_eq!(id, "05gn1dqnmjvbm8773l5v9f8ui51kghhg7nc1tb1vloki2c9fu2cs");
-        assert_eq!(
-            devcontainer_id(&BTreeMap::new()),
-            "0h0jduhlbcr7h88kdb8muvk697kkvd7s47v7fq1h1g30uoealvsa"
-        );
+        assert_eq!(devcontainer_id(&BTreeMap::new()), "0h0jduhlbcr7h88kdb8muvk697kkvd7s47v7fq1h1g30uoealvsa");
     }
 
     #[test]
     fn another_label_gives_another_id() {
-        let id =
-            |value: &str| devcontainer_id(&BTreeMap::from([("a".to_owned(), value.to_owned())]));
+        let id = |value: &str| devcontainer_id(&BTreeMap::from([("a".to_owned(), value.to_owned())]));
         assert_ne!(id("1"), id("2"));
         assert_eq!(id("\"é\\").len(), 52);
     }

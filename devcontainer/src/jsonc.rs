@@ -138,28 +138,13 @@ fn object(members: &[Member]) -> Map<String, Value> {
 #[must_use]
 pub fn parse(file: &str, text: &str) -> Document {
     if text.len() > MAX_BYTES {
-        let message = format!(
-            "the file has {} bytes; at most {MAX_BYTES} are read",
-            text.len()
-        );
-        return Document {
-            root: None,
-            diagnostics: vec![Diagnostic::error(file, "file-too-large", message)],
-        };
+        let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
+        return Document { root: None, diagnostics: vec![Diagnostic::error(file, "file-too-large", message)] };
     }
-    let mut parser = Parser {
-        file,
-        text,
-        scanner: Scanner::new(text),
-        token: Token::End,
-        diagnostics: Vec::new(),
-        too_deep: false,
-    };
+    let mut parser =
+        Parser { file, text, scanner: Scanner::new(text), token: Token::End, diagnostics: Vec::new(), too_deep: false };
     let root = parser.document();
-    Document {
-        root: if parser.too_deep { None } else { root },
-        diagnostics: parser.diagnostics,
-    }
+    Document { root: if parser.too_deep { None } else { root }, diagnostics: parser.diagnostics }
 }
 
 struct Parser<'a> {
@@ -175,22 +160,14 @@ impl Parser<'_> {
     fn document(&mut self) -> Option<Node> {
         self.advance();
         if self.token == Token::End {
-            self.report(
-                "empty-file",
-                "the file contains no value",
-                Some("write at least {}"),
-            );
+            self.report("empty-file", "the file contains no value", Some("write at least {}"));
             return None;
         }
         let root = self.value(0);
         if root.is_none() {
             self.report("value-expected", "a value is expected here", None);
         } else if self.token != Token::End {
-            self.report(
-                "text-after-end",
-                "the text after the end of the configuration is ignored",
-                None,
-            );
+            self.report("text-after-end", "the text after the end of the configuration is ignored", None);
         }
         root
     }
@@ -208,15 +185,8 @@ impl Parser<'_> {
             match self.token {
                 Token::Comment => {}
                 Token::Unknown => {
-                    let message = format!(
-                        "{:?} is not JSON and was skipped",
-                        clip(self.scanner.slice())
-                    );
-                    self.report(
-                        "unexpected-symbol",
-                        &message,
-                        Some("strings and keys need double quotes"),
-                    );
+                    let message = format!("{:?} is not JSON and was skipped", clip(self.scanner.slice()));
+                    self.report("unexpected-symbol", &message, Some("strings and keys need double quotes"));
                 }
                 _ => return,
             }
@@ -231,7 +201,8 @@ impl Parser<'_> {
     }
 
     fn report(&mut self, code: &str, message: &str, hint: Option<&str>) {
-        if self.diagnostics.len() >= MAX_DIAGNOSTICS {
+        // After a refusal nothing more is worth saying.
+        if self.too_deep || self.diagnostics.len() >= MAX_DIAGNOSTICS {
             return;
         }
         let span = Span::locate(self.text, self.scanner.start(), self.scanner.end());
@@ -264,11 +235,7 @@ impl Parser<'_> {
         };
         let end = self.scanner.end();
         self.advance();
-        Some(Node {
-            start,
-            end,
-            kind: Kind::Plain(plain),
-        })
+        Some(Node { start, end, kind: Kind::Plain(plain) })
     }
 
     fn object(&mut self, depth: usize) -> Node {
@@ -294,25 +261,13 @@ impl Parser<'_> {
             }
             needs_comma = true;
         }
-        let end = self.close(
-            Token::CloseBrace,
-            "missing-brace",
-            "the file ends before a closing \"}\"",
-        );
-        Node {
-            start,
-            end,
-            kind: Kind::Object(members),
-        }
+        let end = self.close(Token::CloseBrace, "missing-brace", "the file ends before a closing \"}\"");
+        Node { start, end, kind: Kind::Object(members) }
     }
 
     fn property(&mut self, depth: usize) -> Option<Member> {
         if self.token != Token::String {
-            self.report(
-                "property-expected",
-                "a property name in double quotes is expected here",
-                None,
-            );
+            self.report("property-expected", "a property name in double quotes is expected here", None);
             self.skip_until(Token::CloseBrace, Token::Comma);
             return None;
         }
@@ -332,12 +287,7 @@ impl Parser<'_> {
             self.skip_until(Token::CloseBrace, Token::Comma);
             return None;
         };
-        Some(Member {
-            name,
-            start,
-            end,
-            node,
-        })
+        Some(Member { name, start, end, node })
     }
 
     fn array(&mut self, depth: usize) -> Node {
@@ -366,16 +316,8 @@ impl Parser<'_> {
             }
             needs_comma = true;
         }
-        let end = self.close(
-            Token::CloseBracket,
-            "missing-bracket",
-            "the file ends before a closing \"]\"",
-        );
-        Node {
-            start,
-            end,
-            kind: Kind::Array(nodes),
-        }
+        let end = self.close(Token::CloseBracket, "missing-bracket", "the file ends before a closing \"]\"");
+        Node { start, end, kind: Kind::Array(nodes) }
     }
 
     fn close(&mut self, token: Token, code: &str, message: &str) -> usize {
@@ -395,10 +337,7 @@ fn number(text: &str) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let value: f64 = text.parse().unwrap_or(0.0);
     if value.fract() == 0.0 && value.abs() <= EXACT {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "whole and within the exact range"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
         return Value::from(value as i64);
     }
     // Infinity prints as null in JavaScript.

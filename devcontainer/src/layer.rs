@@ -42,9 +42,6 @@ impl Layer {
     /// The layer of a configuration file, with all its properties.
     #[must_use]
     pub fn from_config(config: &DevContainer) -> Self {
-        Self {
-            origin: Origin::File(config.file.clone()),
-            properties: config.properties.clone(),
-        }
+        Self { origin: Origin::File(config.file.clone()), properties: config.properties.clone() }
     }
 }

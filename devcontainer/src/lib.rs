@@ -5,7 +5,7 @@
 //!
 //! [`discover`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
 //! [`metadata`] reads what the base image adds → [`merge`] folds the [`Layer`]s into [`Merged`] →
-//! [`variables`] fills in what is known → [`build`] and [`lifecycle`] say what to do.
+//! [`variables`] fills in what is known → [`lifecycle`] says what to run.
 //!
 //! Behaviour follows the reference implementation where that and the text of the specification
 //! differ.
@@ -25,8 +25,11 @@ pub mod metadata;
 pub mod mount;
 pub mod port;
 pub mod properties;
+pub mod reference;
 pub mod scenario;
 pub mod stage;
+pub mod variables;
+pub mod workspace;
 
 pub use command::{LifecycleCommand, SingleCommand};
 pub use config::{DevContainer, Parsed};
@@ -41,3 +44,5 @@ pub use port::{AppPort, ForwardPort, OnAutoForward, PortAttributes, PortProtocol
 pub use properties::Properties;
 pub use scenario::{Build, Compose, Scenario};
 pub use stage::Stage;
+pub use variables::{VariableError, Variables};
+pub use workspace::Workspace;

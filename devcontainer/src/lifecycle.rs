@@ -6,19 +6,12 @@ use crate::{command::LifecycleCommand, layer::Origin, merged::Merged, stage::Sta
 /// and including `upto`. Stages run one after another, and so do the commands of one stage; those
 /// inside one [`LifecycleCommand::Parallel`] run at the same time.
 #[must_use]
-pub fn schedule(
-    merged: &Merged,
-    from: Option<Stage>,
-    upto: Stage,
-) -> Vec<(Stage, Origin, LifecycleCommand)> {
+pub fn schedule(merged: &Merged, from: Option<Stage>, upto: Stage) -> Vec<(Stage, Origin, LifecycleCommand)> {
     Stage::ALL
         .into_iter()
         .filter(|stage| from.is_none_or(|done| *stage > done) && *stage <= upto)
         .flat_map(|stage| {
-            merged
-                .commands_of(stage)
-                .iter()
-                .map(move |(origin, command)| (stage, origin.clone(), command.clone()))
+            merged.commands_of(stage).iter().map(move |(origin, command)| (stage, origin.clone(), command.clone()))
         })
         .collect()
 }
@@ -37,17 +30,12 @@ mod tests {
                 (Origin::File("devcontainer.json".into()), command("file")),
             ],
         );
-        merged
-            .commands
-            .insert(Stage::PostStart, vec![(Origin::Image(0), command("start"))]);
+        merged.commands.insert(Stage::PostStart, vec![(Origin::Image(0), command("start"))]);
         merged
     }
 
     fn lines(from: Option<Stage>, upto: Stage) -> Vec<String> {
-        schedule(&merged(), from, upto)
-            .into_iter()
-            .map(|(stage, origin, _)| format!("{stage} {origin}"))
-            .collect()
+        schedule(&merged(), from, upto).into_iter().map(|(stage, origin, _)| format!("{stage} {origin}")).collect()
     }
 
     #[test]

@@ -39,11 +39,7 @@ pub fn merge(layers: &[Layer]) -> Merged {
     }
     set_metadata(&mut merged, &Properties(all));
     merged.commands = commands(&entries, &mut merged.because);
-    if let Some(file) = layers
-        .iter()
-        .rev()
-        .find(|l| matches!(l.origin, Origin::File(_)))
-    {
+    if let Some(file) = layers.iter().rev().find(|l| matches!(l.origin, Origin::File(_))) {
         set_file_properties(&mut merged, file);
     }
     merged
@@ -53,12 +49,7 @@ pub fn merge(layers: &[Layer]) -> Merged {
 pub(crate) fn entries(layers: &[Layer]) -> Vec<Entry> {
     layers
         .iter()
-        .filter_map(|layer| {
-            Some(Entry {
-                origin: layer.origin.clone(),
-                map: metadata::entry(layer)?,
-            })
-        })
+        .filter_map(|layer| Some(Entry { origin: layer.origin.clone(), map: metadata::entry(layer)? }))
         .collect()
 }
 
@@ -78,24 +69,12 @@ pub(crate) fn metadata_rows(entries: &[Entry]) -> Vec<(&'static str, Row)> {
         ("userEnvProbe", rows::last_truthy(entries, "userEnvProbe")),
         ("remoteEnv", rows::per_key(entries, "remoteEnv")),
         ("containerEnv", rows::per_key(entries, "containerEnv")),
-        (
-            "overrideCommand",
-            rows::last_boolean(entries, "overrideCommand"),
-        ),
+        ("overrideCommand", rows::last_boolean(entries, "overrideCommand")),
         ("portsAttributes", rows::per_key(entries, "portsAttributes")),
-        (
-            "otherPortsAttributes",
-            rows::last_truthy(entries, "otherPortsAttributes"),
-        ),
+        ("otherPortsAttributes", rows::last_truthy(entries, "otherPortsAttributes")),
         ("forwardPorts", rows::forward_ports(entries)),
-        (
-            "shutdownAction",
-            rows::last_truthy(entries, "shutdownAction"),
-        ),
-        (
-            "updateRemoteUserUID",
-            rows::last_boolean(entries, "updateRemoteUserUID"),
-        ),
+        ("shutdownAction", rows::last_truthy(entries, "shutdownAction")),
+        ("updateRemoteUserUID", rows::last_boolean(entries, "updateRemoteUserUID")),
         ("hostRequirements", requirements::maximum(entries)),
     ]
 }
@@ -126,9 +105,7 @@ fn set_metadata(merged: &mut Merged, all: &Properties) {
     merged.container_env = all.container_env();
     merged.override_command = all.boolean("overrideCommand");
     merged.ports_attributes = all.ports_attributes();
-    merged.other_ports_attributes = all
-        .get("otherPortsAttributes")
-        .and_then(crate::port::PortAttributes::from_json);
+    merged.other_ports_attributes = all.get("otherPortsAttributes").and_then(crate::port::PortAttributes::from_json);
     merged.forward_ports = all.forward_ports();
     merged.shutdown_action = typed(all, "shutdownAction");
     merged.update_remote_user_uid = all.boolean("updateRemoteUserUID");
@@ -161,18 +138,12 @@ fn set_file_properties(merged: &mut Merged, file: &Layer) {
     let own = &file.properties;
     merged.name = own.string("name");
     merged.scenario = crate::scenario::Scenario::of(own);
-    merged.workspace_folder = own
-        .string("workspaceFolder")
-        .filter(|folder| !folder.is_empty());
+    merged.workspace_folder = own.string("workspaceFolder").filter(|folder| !folder.is_empty());
     // Written as null it suppresses the default mount, as an empty text does.
-    merged.workspace_mount = own
-        .get("workspaceMount")
-        .map(|mount| mount.as_str().unwrap_or_default().to_owned());
+    merged.workspace_mount = own.get("workspaceMount").map(|mount| mount.as_str().unwrap_or_default().to_owned());
     merged.run_args = own.strings("runArgs");
     merged.app_port = own.app_port();
-    merged.initialize_command = own
-        .get("initializeCommand")
-        .and_then(LifecycleCommand::from_json);
+    merged.initialize_command = own.get("initializeCommand").and_then(LifecycleCommand::from_json);
     merged.secrets = own
         .object("secrets")
         .into_iter()
@@ -182,9 +153,7 @@ fn set_file_properties(merged: &mut Merged, file: &Layer) {
     merged.override_feature_install_order = own.strings("overrideFeatureInstallOrder");
     for name in FILE_PROPERTIES {
         if own.has(name) {
-            merged
-                .because
-                .insert(name.to_owned(), vec![file.origin.clone()]);
+            merged.because.insert(name.to_owned(), vec![file.origin.clone()]);
         }
     }
 }
@@ -211,7 +180,5 @@ const FILE_PROPERTIES: [&str; 17] = [
 ];
 
 fn typed<T: DeserializeOwned>(all: &Properties, name: &str) -> Option<T> {
-    all.get(name)
-        .cloned()
-        .and_then(|value| serde_json::from_value(value).ok())
+    all.get(name).cloned().and_then(|value| serde_json::from_value(value).ok())
 }

@@ -169,18 +169,14 @@ impl Merged {
     /// The commands of one stage, in order.
     #[must_use]
     pub fn commands_of(&self, stage: Stage) -> &[(Origin, LifecycleCommand)] {
-        self.commands
-            .get(&stage)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.commands.get(&stage).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Whether the container's own command is replaced: yes unless said otherwise, except for
     /// Compose, where it stays.
     #[must_use]
     pub fn overrides_command(&self) -> bool {
-        self.override_command
-            .unwrap_or(!matches!(self.scenario, Scenario::Compose(_)))
+        self.override_command.unwrap_or(!matches!(self.scenario, Scenario::Compose(_)))
     }
 
     /// Whether the remote user's ids should follow those of the local user.
@@ -193,13 +189,7 @@ impl Merged {
     #[must_use]
     pub fn reason(&self, property: &str) -> Option<String> {
         let origins = self.because.get(property)?;
-        Some(
-            origins
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-        )
+        Some(origins.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -213,29 +203,20 @@ mod tests {
         assert_eq!(merged.wait_for, Some(Stage::UpdateContent));
         assert!(merged.overrides_command() && merged.updates_remote_user_uid());
         let text = serde_json::to_string(&merged).unwrap_or_default();
-        assert_eq!(
-            serde_json::from_str::<Merged>(&text).ok(),
-            Some(merged.clone())
-        );
+        assert_eq!(serde_json::from_str::<Merged>(&text).ok(), Some(merged.clone()));
         assert_eq!(serde_json::from_str::<Merged>("{}").ok(), Some(merged));
     }
 
     #[test]
     fn waiting_for_nothing_survives_storage() {
-        let merged = Merged {
-            wait_for: None,
-            ..Merged::default()
-        };
+        let merged = Merged { wait_for: None, ..Merged::default() };
         let text = serde_json::to_string(&merged).unwrap_or_default();
         assert_eq!(serde_json::from_str::<Merged>(&text).ok(), Some(merged));
     }
 
     #[test]
     fn compose_keeps_its_command() {
-        let merged = Merged {
-            scenario: Scenario::Compose(crate::scenario::Compose::default()),
-            ..Merged::default()
-        };
+        let merged = Merged { scenario: Scenario::Compose(crate::scenario::Compose::default()), ..Merged::default() };
         assert!(!merged.overrides_command());
     }
 }

@@ -68,10 +68,7 @@ pub fn read(label: &str) -> Vec<Layer> {
                 Some(Value::String(id)) => Origin::Feature(id.clone()),
                 _ => Origin::Image(index),
             };
-            Layer {
-                origin,
-                properties: Properties(map),
-            }
+            Layer { origin, properties: Properties(map) }
         })
         .collect()
 }
@@ -124,10 +121,7 @@ pub(crate) fn entry(layer: &Layer) -> Option<Map<String, Value>> {
 }
 
 pub(crate) fn pick(map: &Map<String, Value>, names: &[&str]) -> Map<String, Value> {
-    names
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), map.get(*name)?.clone())))
-        .collect()
+    names.iter().filter_map(|name| Some(((*name).to_owned(), map.get(*name)?.clone()))).collect()
 }
 
 fn entries(label: &str) -> Result<Vec<Map<String, Value>>, String> {
@@ -177,19 +171,13 @@ mod tests {
             layers.iter().map(|l| l.origin.clone()).collect::<Vec<_>>(),
             [Origin::Feature("git".into()), Origin::Image(1)]
         );
-        assert_eq!(
-            read(r#"{"init": true}"#)[0].properties.boolean("init"),
-            Some(true)
-        );
+        assert_eq!(read(r#"{"init": true}"#)[0].properties.boolean("init"), Some(true));
     }
 
     #[test]
     fn a_label_that_is_no_json_counts_as_nothing_and_is_reported() {
         assert!(read("[{]").is_empty());
-        assert_eq!(
-            check("debian", "[{]").map(|d| d.code),
-            Some("invalid-metadata".to_owned())
-        );
+        assert_eq!(check("debian", "[{]").map(|d| d.code), Some("invalid-metadata".to_owned()));
         assert_eq!(check("debian", "[]"), None);
     }
 
@@ -197,23 +185,15 @@ mod tests {
     fn only_what_belongs_into_a_label_is_written() {
         let layers = [
             read(r#"[{"id": "git", "init": true}]"#).remove(0),
-            file(
-                json!({"name": "x", "image": "y", "remoteUser": "${localEnv:USER}", "initializeCommand": "rm"}),
-            ),
+            file(json!({"name": "x", "image": "y", "remoteUser": "${localEnv:USER}", "initializeCommand": "rm"})),
             file(json!({"name": "only"})),
         ];
-        assert_eq!(
-            write(&layers),
-            r#"[{"id":"git","init":true},{"remoteUser":"${localEnv:USER}"}]"#
-        );
+        assert_eq!(write(&layers), r#"[{"id":"git","init":true},{"remoteUser":"${localEnv:USER}"}]"#);
     }
 
     #[test]
     fn the_instruction_escapes_what_a_dockerfile_would_expand() {
-        let layers = [
-            file(json!({"postCreateCommand": "echo \"$HOME\""})),
-            file(json!({"init": true})),
-        ];
+        let layers = [file(json!({"postCreateCommand": "echo \"$HOME\""})), file(json!({"init": true}))];
         assert_eq!(
             instruction(&layers),
             "LABEL devcontainer.metadata=\"[ \\\n{\\\"postCreateCommand\\\":\\\"echo \\\\\\\"\\$HOME\\\\\\\"\\\"}, \\\n{\\\"init\\\":true} \\\n]\""

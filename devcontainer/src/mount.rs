@@ -85,10 +85,7 @@ impl Mount {
         match value {
             Value::String(text) => Self::from_fields(fields_of_text(text)?, value),
             Value::Object(entries) => {
-                let fields = entries
-                    .iter()
-                    .map(|(key, entry)| (key.clone(), plain(entry)))
-                    .collect();
+                let fields = entries.iter().map(|(key, entry)| (key.clone(), plain(entry))).collect();
                 Self::from_fields(fields, value)
             }
             _ => Err(MountError::Shape),
@@ -120,11 +117,7 @@ impl Mount {
             return Err(MountError::NoTarget);
         }
         let is_path = source.is_some_and(|s| s.starts_with(['/', '.', '~', '$']));
-        let kind = if is_path {
-            MountKind::Bind
-        } else {
-            MountKind::Volume
-        };
+        let kind = if is_path { MountKind::Bind } else { MountKind::Volume };
         let mut mount = Self::new(kind, source.filter(|s| !s.is_empty()), target, false);
         for option in options.split(',').filter(|o| !o.is_empty()) {
             match option {
@@ -151,21 +144,11 @@ impl Mount {
             parts.push("readonly".to_owned());
         }
         for (key, value) in &self.options {
-            parts.push(
-                value
-                    .as_ref()
-                    .map_or_else(|| key.clone(), |v| format!("{key}={v}")),
-            );
+            parts.push(value.as_ref().map_or_else(|| key.clone(), |v| format!("{key}={v}")));
         }
         let quoted: Vec<String> = parts
             .into_iter()
-            .map(|part| {
-                if part.contains([',', '"']) {
-                    format!("\"{}\"", part.replace('"', "\"\""))
-                } else {
-                    part
-                }
-            })
+            .map(|part| if part.contains([',', '"']) { format!("\"{}\"", part.replace('"', "\"\"")) } else { part })
             .collect();
         quoted.join(",")
     }
@@ -176,10 +159,7 @@ impl Mount {
         &self.written
     }
 
-    fn from_fields(
-        fields: Vec<(String, Option<String>)>,
-        written: &Value,
-    ) -> Result<Self, MountError> {
+    fn from_fields(fields: Vec<(String, Option<String>)>, written: &Value) -> Result<Self, MountError> {
         let mut mount = Self {
             kind: MountKind::Volume,
             source: None,
@@ -198,9 +178,7 @@ impl Mount {
                         _ => return Err(MountError::Kind(kind.clone())),
                     };
                 }
-                ("source" | "src", Some(source)) => {
-                    mount.source = (!source.is_empty()).then(|| source.clone())
-                }
+                ("source" | "src", Some(source)) => mount.source = (!source.is_empty()).then(|| source.clone()),
                 ("target" | "dst" | "destination", Some(target)) => mount.target.clone_from(target),
                 ("readonly" | "ro" | "readOnly", flag) => {
                     mount.read_only = !matches!(flag.as_deref(), Some("false" | "0"));
@@ -225,13 +203,12 @@ pub(crate) fn target_key(value: &Value) -> Option<String> {
             .filter_map(|part| {
                 let mut pieces = part.split('=');
                 let key = pieces.next()?;
-                matches!(key, "target" | "dst" | "destination")
-                    .then(|| pieces.next().unwrap_or_default().to_owned())
+                matches!(key, "target" | "dst" | "destination").then(|| pieces.next().unwrap_or_default().to_owned())
             })
             .next_back(),
-        Value::Object(entries) => entries
-            .get("target")
-            .map(|t| t.as_str().map_or_else(|| t.to_string(), str::to_owned)),
+        Value::Object(entries) => {
+            entries.get("target").map(|t| t.as_str().map_or_else(|| t.to_string(), str::to_owned))
+        }
         _ => None,
     }
 }
@@ -298,66 +275,36 @@ mod tests {
     #[test]
     fn both_forms_say_the_same() {
         let text = Mount::parse("source=cache,target=/cache,type=volume").ok();
-        let object =
-            Mount::from_json(&json!({"type": "volume", "source": "cache", "target": "/cache"}))
-                .ok();
+        let object = Mount::from_json(&json!({"type": "volume", "source": "cache", "target": "/cache"})).ok();
         let facts = |m: Option<Mount>| m.map(|m| (m.kind, m.source, m.target, m.read_only));
         assert_eq!(facts(text.clone()), facts(object));
-        assert_eq!(
-            serde_json::to_value(text).ok(),
-            Some(json!("source=cache,target=/cache,type=volume"))
-        );
+        assert_eq!(serde_json::to_value(text).ok(), Some(json!("source=cache,target=/cache,type=volume")));
     }
 
     #[test]
     fn short_keys_read_only_and_quotes_are_understood() {
         let mount = Mount::parse("type=bind,\"src=/a,b\",dst=/c,readonly,consistency=cached").ok();
         let mount = mount.unwrap_or_else(|| Mount::new(MountKind::Tmpfs, None, "/wrong", false));
-        assert_eq!(
-            (mount.kind, mount.source.as_deref(), mount.target.as_str()),
-            (MountKind::Bind, Some("/a,b"), "/c")
-        );
+        assert_eq!((mount.kind, mount.source.as_deref(), mount.target.as_str()), (MountKind::Bind, Some("/a,b"), "/c"));
         assert!(mount.read_only);
-        assert_eq!(
-            mount.options.get("consistency"),
-            Some(&Some("cached".to_owned()))
-        );
-        assert_eq!(
-            mount.to_text(),
-            "type=bind,\"source=/a,b\",target=/c,readonly,consistency=cached"
-        );
+        assert_eq!(mount.options.get("consistency"), Some(&Some("cached".to_owned())));
+        assert_eq!(mount.to_text(), "type=bind,\"source=/a,b\",target=/c,readonly,consistency=cached");
     }
 
     #[test]
     fn what_cannot_be_mounted_is_an_error() {
-        assert_eq!(
-            Mount::parse("type=bind,source=/a"),
-            Err(MountError::NoTarget)
-        );
-        assert_eq!(
-            Mount::parse("type=npipe,target=/a"),
-            Err(MountError::Kind("npipe".into()))
-        );
+        assert_eq!(Mount::parse("type=bind,source=/a"), Err(MountError::NoTarget));
+        assert_eq!(Mount::parse("type=npipe,target=/a"), Err(MountError::Kind("npipe".into())));
         assert_eq!(Mount::parse("\"target=/a"), Err(MountError::Quote));
         assert_eq!(Mount::from_json(&json!(3)), Err(MountError::Shape));
     }
 
     #[test]
     fn volume_arguments_are_binds_volumes_or_anonymous() {
-        let kind =
-            |text| Mount::parse_volume(text).map(|m| (m.kind, m.source, m.target, m.read_only));
-        assert_eq!(
-            kind("/a:/b:ro"),
-            Ok((MountKind::Bind, Some("/a".into()), "/b".into(), true))
-        );
-        assert_eq!(
-            kind("cache:/b"),
-            Ok((MountKind::Volume, Some("cache".into()), "/b".into(), false))
-        );
-        assert_eq!(
-            kind("/b"),
-            Ok((MountKind::Volume, None, "/b".into(), false))
-        );
+        let kind = |text| Mount::parse_volume(text).map(|m| (m.kind, m.source, m.target, m.read_only));
+        assert_eq!(kind("/a:/b:ro"), Ok((MountKind::Bind, Some("/a".into()), "/b".into(), true)));
+        assert_eq!(kind("cache:/b"), Ok((MountKind::Volume, Some("cache".into()), "/b".into(), false)));
+        assert_eq!(kind("/b"), Ok((MountKind::Volume, None, "/b".into(), false)));
         assert_eq!(kind(""), Err(MountError::NoTarget));
     }
 }

@@ -25,16 +25,11 @@ impl ForwardPort {
     pub fn from_json(value: &Value) -> Option<Self> {
         let number = |port: Option<u16>| port.filter(|p| *p != 0);
         match value {
-            Value::Number(n) => {
-                number(n.as_u64().and_then(|n| u16::try_from(n).ok())).map(Self::local)
-            }
+            Value::Number(n) => number(n.as_u64().and_then(|n| u16::try_from(n).ok())).map(Self::local),
             Value::String(text) => {
                 let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
                 let host = Some(host.to_owned()).filter(|h| !h.is_empty() && h != "localhost");
-                Some(Self {
-                    host,
-                    port: number(port.trim().parse().ok())?,
-                })
+                Some(Self { host, port: number(port.trim().parse().ok())? })
             }
             _ => None,
         }
@@ -62,8 +57,7 @@ impl Serialize for ForwardPort {
 impl<'de> Deserialize<'de> for ForwardPort {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        Self::from_json(&value)
-            .ok_or_else(|| serde::de::Error::custom("a port is a number or \"host:port\""))
+        Self::from_json(&value).ok_or_else(|| serde::de::Error::custom("a port is a number or \"host:port\""))
     }
 }
 
@@ -152,17 +146,13 @@ pub fn attributes_of<'a>(
     port: &ForwardPort,
 ) -> Option<&'a PortAttributes> {
     let name = port.to_string();
-    let exact = attributes
-        .iter()
-        .find(|(key, _)| **key == name || key.strip_prefix("localhost:") == Some(name.as_str()));
+    let exact =
+        attributes.iter().find(|(key, _)| **key == name || key.strip_prefix("localhost:") == Some(name.as_str()));
     let ranged = || {
         attributes.iter().find(|(key, _)| {
-            let bounds = key.split_once('-').and_then(|(from, to)| {
-                Some((
-                    from.trim().parse::<u16>().ok()?,
-                    to.trim().parse::<u16>().ok()?,
-                ))
-            });
+            let bounds = key
+                .split_once('-')
+                .and_then(|(from, to)| Some((from.trim().parse::<u16>().ok()?, to.trim().parse::<u16>().ok()?)));
             port.host.is_none() && bounds.is_some_and(|(from, to)| (from..=to).contains(&port.port))
         })
     };
@@ -170,14 +160,10 @@ pub fn attributes_of<'a>(
         attributes.iter().find(|(key, _)| {
             let is_number = key.chars().all(|c| c.is_ascii_digit());
             // The engine of this crate takes linear time, so a hostile expression costs little.
-            !is_number
-                && regex::Regex::new(&format!("^(?:{key})$")).is_ok_and(|r| r.is_match(&name))
+            !is_number && regex::Regex::new(&format!("^(?:{key})$")).is_ok_and(|r| r.is_match(&name))
         })
     };
-    exact
-        .or_else(ranged)
-        .or_else(matched)
-        .map(|(_, found)| found)
+    exact.or_else(ranged).or_else(matched).map(|(_, found)| found)
 }
 
 #[cfg(test)]
@@ -188,57 +174,30 @@ mod tests {
 
     #[test]
     fn ports_are_numbers_or_host_and_port() {
-        assert_eq!(
-            ForwardPort::from_json(&json!(3000)),
-            Some(ForwardPort::local(3000))
-        );
-        assert_eq!(
-            ForwardPort::from_json(&json!("3000")),
-            Some(ForwardPort::local(3000))
-        );
-        assert_eq!(
-            ForwardPort::from_json(&json!("localhost:3000")),
-            Some(ForwardPort::local(3000))
-        );
-        let db = ForwardPort {
-            host: Some("db".into()),
-            port: 5432,
-        };
+        assert_eq!(ForwardPort::from_json(&json!(3000)), Some(ForwardPort::local(3000)));
+        assert_eq!(ForwardPort::from_json(&json!("3000")), Some(ForwardPort::local(3000)));
+        assert_eq!(ForwardPort::from_json(&json!("localhost:3000")), Some(ForwardPort::local(3000)));
+        let db = ForwardPort { host: Some("db".into()), port: 5432 };
         assert_eq!(ForwardPort::from_json(&json!("db:5432")), Some(db.clone()));
-        assert_eq!(
-            serde_json::to_value([db, ForwardPort::local(1)]).ok(),
-            Some(json!(["db:5432", 1]))
-        );
+        assert_eq!(serde_json::to_value([db, ForwardPort::local(1)]).ok(), Some(json!(["db:5432", 1])));
     }
 
     #[test]
     fn what_is_no_port_is_refused() {
-        for value in [
-            json!(0),
-            json!(65536),
-            json!(-1),
-            json!("a"),
-            json!(1.5),
-            json!(null),
-        ] {
+        for value in [json!(0), json!(65536), json!(-1), json!("a"), json!(1.5), json!(null)] {
             assert_eq!(ForwardPort::from_json(&value), None, "{value}");
         }
     }
 
     #[test]
     fn the_most_exact_attributes_win() {
-        let labelled = |label: &str| PortAttributes {
-            label: Some(label.into()),
-            ..PortAttributes::default()
-        };
+        let labelled = |label: &str| PortAttributes { label: Some(label.into()), ..PortAttributes::default() };
         let attributes = IndexMap::from([
             (".*".to_owned(), labelled("any")),
             ("3000-3010".to_owned(), labelled("range")),
             ("3000".to_owned(), labelled("exact")),
         ]);
-        let label = |port| {
-            attributes_of(&attributes, &ForwardPort::local(port)).and_then(|a| a.label.clone())
-        };
+        let label = |port| attributes_of(&attributes, &ForwardPort::local(port)).and_then(|a| a.label.clone());
         assert_eq!(label(3000).as_deref(), Some("exact"));
         assert_eq!(label(3005).as_deref(), Some("range"));
         assert_eq!(label(9).as_deref(), Some("any"));
@@ -246,9 +205,7 @@ mod tests {
 
     #[test]
     fn unknown_members_do_not_spoil_the_rest() {
-        let read = PortAttributes::from_json(
-            &json!({"label": "web", "onAutoForward": "shout", "protocol": "https"}),
-        );
+        let read = PortAttributes::from_json(&json!({"label": "web", "onAutoForward": "shout", "protocol": "https"}));
         let read = read.unwrap_or_default();
         assert_eq!(
             (read.label.as_deref(), read.on_auto_forward, read.protocol),

@@ -62,17 +62,13 @@ impl Properties {
     /// The command of one stage.
     #[must_use]
     pub fn command(&self, stage: Stage) -> Option<LifecycleCommand> {
-        self.get(stage.as_str())
-            .and_then(LifecycleCommand::from_json)
+        self.get(stage.as_str()).and_then(LifecycleCommand::from_json)
     }
 
     /// `containerEnv`.
     #[must_use]
     pub fn container_env(&self) -> IndexMap<String, String> {
-        environment(self.get("containerEnv"))
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect()
+        environment(self.get("containerEnv")).into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// `remoteEnv`; `None` means that the variable is removed.
@@ -84,19 +80,13 @@ impl Properties {
     /// `mounts`, without those that cannot be read.
     #[must_use]
     pub fn mounts(&self) -> Vec<Mount> {
-        list(self.get("mounts"))
-            .iter()
-            .filter_map(|m| Mount::from_json(m).ok())
-            .collect()
+        list(self.get("mounts")).iter().filter_map(|m| Mount::from_json(m).ok()).collect()
     }
 
     /// `forwardPorts`, without those that cannot be read.
     #[must_use]
     pub fn forward_ports(&self) -> Vec<ForwardPort> {
-        list(self.get("forwardPorts"))
-            .iter()
-            .filter_map(ForwardPort::from_json)
-            .collect()
+        list(self.get("forwardPorts")).iter().filter_map(ForwardPort::from_json).collect()
     }
 
     /// `portsAttributes`.
@@ -123,8 +113,7 @@ impl Properties {
     /// `hostRequirements`.
     #[must_use]
     pub fn host_requirements(&self) -> Option<HostRequirements> {
-        self.get("hostRequirements")
-            .and_then(HostRequirements::from_json)
+        self.get("hostRequirements").and_then(HostRequirements::from_json)
     }
 }
 
@@ -138,10 +127,7 @@ pub(crate) fn list(value: Option<&Value>) -> &[Value] {
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    list(Some(value))
-        .iter()
-        .filter_map(|v| v.as_str().map(str::to_owned))
-        .collect()
+    list(Some(value)).iter().filter_map(|v| v.as_str().map(str::to_owned)).collect()
 }
 
 /// Numbers and booleans become text, as the engine's command line would show them.
@@ -173,24 +159,14 @@ mod tests {
 
     #[test]
     fn environments_keep_null_apart_and_make_text_of_numbers() {
-        let read = properties(
-            json!({"remoteEnv": {"A": null, "B": 1}, "containerEnv": {"A": null, "B": true}}),
-        );
-        assert_eq!(
-            read.remote_env(),
-            IndexMap::from([("A".into(), None), ("B".into(), Some("1".into()))])
-        );
-        assert_eq!(
-            read.container_env(),
-            IndexMap::from([("B".into(), "true".into())])
-        );
+        let read = properties(json!({"remoteEnv": {"A": null, "B": 1}, "containerEnv": {"A": null, "B": true}}));
+        assert_eq!(read.remote_env(), IndexMap::from([("A".to_owned(), None), ("B".to_owned(), Some("1".to_owned()))]));
+        assert_eq!(read.container_env(), IndexMap::from([("B".to_owned(), "true".to_owned())]));
     }
 
     #[test]
     fn one_value_stands_for_a_list() {
-        let read = properties(
-            json!({"appPort": 80, "capAdd": "SYS_PTRACE", "forwardPorts": [1, "x", "db:2"]}),
-        );
+        let read = properties(json!({"appPort": 80, "capAdd": "SYS_PTRACE", "forwardPorts": [1, "x", "db:2"]}));
         assert_eq!(read.app_port(), [AppPort::Number(80)]);
         assert_eq!(read.strings("capAdd"), ["SYS_PTRACE"]);
         assert_eq!(read.forward_ports().len(), 2);

@@ -61,18 +61,13 @@ impl Scenario {
             return Self::Build(Build::of(properties));
         }
         if properties.has("image") {
-            return properties
-                .string("image")
-                .filter(|image| !image.is_empty())
-                .map_or(Self::None, Self::Image);
+            return properties.string("image").filter(|image| !image.is_empty()).map_or(Self::None, Self::Image);
         }
         if properties.has("dockerComposeFile") {
             return Self::Compose(Compose {
                 files: properties.strings("dockerComposeFile"),
                 service: properties.string("service").unwrap_or_default(),
-                run_services: properties
-                    .has("runServices")
-                    .then(|| properties.strings("runServices")),
+                run_services: properties.has("runServices").then(|| properties.strings("runServices")),
             });
         }
         Self::None
@@ -81,27 +76,18 @@ impl Scenario {
 
 impl Build {
     fn of(properties: &Properties) -> Self {
-        let build = properties
-            .get("build")
-            .and_then(Value::as_object)
-            .map(|map| Properties(map.clone()))
-            .unwrap_or_default();
+        let build =
+            properties.get("build").and_then(Value::as_object).map(|map| Properties(map.clone())).unwrap_or_default();
         // With the old top-level `dockerFile`, only the old top-level `context` counts.
         let (dockerfile, context) = if properties.has("dockerFile") {
-            (
-                properties.string("dockerFile"),
-                properties.string("context"),
-            )
+            (properties.string("dockerFile"), properties.string("context"))
         } else {
             (build.string("dockerfile"), build.string("context"))
         };
-        let args = build
-            .object("args")
-            .into_iter()
-            .map(|(name, value)| match value {
-                Value::String(text) => (name, text),
-                other => (name, other.to_string()),
-            });
+        let args = build.object("args").into_iter().map(|(name, value)| match value {
+            Value::String(text) => (name, text),
+            other => (name, other.to_string()),
+        });
         Self {
             dockerfile: dockerfile.unwrap_or_default(),
             context: context.filter(|c| !c.is_empty()),
@@ -134,29 +120,20 @@ mod tests {
 
     #[test]
     fn the_old_dockerfile_takes_the_old_context_only() {
-        let old = json!({"dockerFile": "D", "build": {"context": "..", "target": "dev", "cacheFrom": "x", "args": {"A": 1}}});
+        let old =
+            json!({"dockerFile": "D", "build": {"context": "..", "target": "dev", "cacheFrom": "x", "args": {"A": 1}}});
         let Scenario::Build(build) = scenario(old) else {
             return assert!(false.eq(&true));
         };
-        assert_eq!(
-            (build.context, build.target.as_deref()),
-            (None, Some("dev"))
-        );
-        assert_eq!(
-            (build.cache_from, build.args.get("A").cloned()),
-            (vec!["x".to_owned()], Some("1".to_owned()))
-        );
+        assert_eq!((build.context, build.target.as_deref()), (None, Some("dev")));
+        assert_eq!((build.cache_from, build.args.get("A").cloned()), (vec!["x".to_owned()], Some("1".to_owned())));
     }
 
     #[test]
     fn compose_files_are_one_or_many() {
-        let read =
-            scenario(json!({"dockerComposeFile": ["a", "b"], "service": "app", "runServices": []}));
-        let compose = Compose {
-            files: vec!["a".into(), "b".into()],
-            service: "app".into(),
-            run_services: Some(vec![]),
-        };
+        let read = scenario(json!({"dockerComposeFile": ["a", "b"], "service": "app", "runServices": []}));
+        let compose =
+            Compose { files: vec!["a".into(), "b".into()], service: "app".into(), run_services: Some(vec![]) };
         assert_eq!(read, Scenario::Compose(compose));
     }
 }

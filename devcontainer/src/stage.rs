@@ -26,13 +26,8 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, in the order in which they run.
-    pub const ALL: [Self; 5] = [
-        Self::OnCreate,
-        Self::UpdateContent,
-        Self::PostCreate,
-        Self::PostStart,
-        Self::PostAttach,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::OnCreate, Self::UpdateContent, Self::PostCreate, Self::PostStart, Self::PostAttach];
 
     /// The name of the property in `devcontainer.json`, for example `onCreateCommand`.
     #[must_use]
@@ -61,9 +56,7 @@ impl Stage {
     /// Reads either name of a stage.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|stage| stage.as_str() == name || stage.as_kebab() == name)
+        Self::ALL.into_iter().find(|stage| stage.as_str() == name || stage.as_kebab() == name)
     }
 
     /// The stage that follows, if any.
@@ -75,18 +68,12 @@ impl Stage {
     /// Reads a `waitFor` value. The outer `None` means "not a known value"; the inner `None` is
     /// `initializeCommand`: wait for no stage in the container.
     #[must_use]
-    #[expect(
-        clippy::option_option,
-        reason = "unknown and 'nothing to wait for' are two different answers"
-    )]
+    #[expect(clippy::option_option, reason = "unknown and 'nothing to wait for' are two different answers")]
     pub fn parse_wait_for(name: &str) -> Option<Option<Self>> {
         if name == "initializeCommand" {
             return Some(None);
         }
-        Self::ALL
-            .into_iter()
-            .find(|stage| stage.as_str() == name)
-            .map(Some)
+        Self::ALL.into_iter().find(|stage| stage.as_str() == name).map(Some)
     }
 }
 

@@ -14,17 +14,8 @@ use crate::{
 /// More findings than this about one file are not worth reading.
 const MAX_FINDINGS: usize = 100;
 
-pub(super) fn check(
-    file: &str,
-    text: &str,
-    root: &Node,
-    map: &Map<String, Value>,
-) -> Vec<Diagnostic> {
-    let mut checker = Checker {
-        file,
-        text,
-        findings: Vec::new(),
-    };
+pub(super) fn check(file: &str, text: &str, root: &Node, map: &Map<String, Value>) -> Vec<Diagnostic> {
+    let mut checker = Checker { file, text, findings: Vec::new() };
     checker.members(root, PROPERTIES, "");
     if let Some(build) = root.member("build") {
         checker.members(&build.node, BUILD, "build.");
@@ -75,12 +66,7 @@ impl Checker<'_> {
             .then(|| {
                 known
                     .iter()
-                    .map(|(known, _)| {
-                        (
-                            strsim::damerau_levenshtein(&written, &known.to_lowercase()),
-                            *known,
-                        )
-                    })
+                    .map(|(known, _)| (strsim::damerau_levenshtein(&written, &known.to_lowercase()), *known))
                     .filter(|(distance, known)| *distance <= known.len() / 4 + 1)
                     .min_by_key(|(distance, _)| *distance)
             })
@@ -154,15 +140,7 @@ impl Checker<'_> {
             let value = member.node.to_value();
             if !(value.is_string() || nullable && value.is_null()) {
                 let name = format!("{name}.{}", short(&member.name));
-                self.wrong(
-                    &member.node,
-                    &name,
-                    if nullable {
-                        "a string or null"
-                    } else {
-                        "a string"
-                    },
-                );
+                self.wrong(&member.node, &name, if nullable { "a string or null" } else { "a string" });
             }
         }
     }
@@ -181,11 +159,7 @@ impl Checker<'_> {
                 }
             }
         } else if !single(node) {
-            self.wrong(
-                node,
-                name,
-                "a string, a list of strings or an object of them",
-            );
+            self.wrong(node, name, "a string, a list of strings or an object of them");
         }
     }
 
@@ -222,11 +196,7 @@ impl Checker<'_> {
     }
 
     fn app_ports(&mut self, node: &Node, name: &str) {
-        let elements = if node.to_value().is_array() {
-            node.elements()
-        } else {
-            std::slice::from_ref(node)
-        };
+        let elements = if node.to_value().is_array() { node.elements() } else { std::slice::from_ref(node) };
         for element in elements {
             if !element.to_value().is_string() {
                 self.port(element, name);

@@ -88,14 +88,8 @@ mod tests {
 
     #[test]
     fn an_empty_list_moves_and_null_stays() {
-        assert_eq!(
-            moved(json!({"extensions": []})),
-            json!({"customizations": {"vscode": {"extensions": []}}})
-        );
-        assert_eq!(
-            moved(json!({"extensions": null})),
-            json!({"extensions": null})
-        );
+        assert_eq!(moved(json!({"extensions": []})), json!({"customizations": {"vscode": {"extensions": []}}}));
+        assert_eq!(moved(json!({"extensions": null})), json!({"extensions": null}));
         assert_eq!(
             moved(json!({"devPort": 1, "customizations": {"vscode": {"devPort": 2}}})),
             json!({"devPort": 1, "customizations": {"vscode": {"devPort": 2}}})

@@ -72,20 +72,9 @@ pub(super) const PROPERTIES: &[(&str, Form)] = &[
     ("containerUser", Form::Text),
     ("remoteUser", Form::Text),
     ("updateRemoteUserUID", Form::Flag),
-    (
-        "userEnvProbe",
-        Form::OneOf(&[
-            "none",
-            "loginShell",
-            "interactiveShell",
-            "loginInteractiveShell",
-        ]),
-    ),
+    ("userEnvProbe", Form::OneOf(&["none", "loginShell", "interactiveShell", "loginInteractiveShell"])),
     ("overrideCommand", Form::Flag),
-    (
-        "shutdownAction",
-        Form::OneOf(&["none", "stopContainer", "stopCompose"]),
-    ),
+    ("shutdownAction", Form::OneOf(&["none", "stopContainer", "stopCompose"])),
     ("init", Form::Flag),
     ("privileged", Form::Flag),
     ("capAdd", Form::Texts),
@@ -117,28 +106,14 @@ pub(super) const BUILD: &[(&str, Form)] = &[
 ];
 
 /// The properties of `hostRequirements`.
-pub(super) const HOST: &[(&str, Form)] = &[
-    ("cpus", Form::Any),
-    ("memory", Form::Any),
-    ("storage", Form::Any),
-    ("gpu", Form::Any),
-];
+pub(super) const HOST: &[(&str, Form)] =
+    &[("cpus", Form::Any), ("memory", Form::Any), ("storage", Form::Any), ("gpu", Form::Any)];
 
 /// The members of port attributes.
 pub(super) const PORT: &[(&str, Form)] = &[
     ("label", Form::Text),
     ("protocol", Form::OneOf(&["http", "https"])),
-    (
-        "onAutoForward",
-        Form::OneOf(&[
-            "notify",
-            "openBrowser",
-            "openBrowserOnce",
-            "openPreview",
-            "silent",
-            "ignore",
-        ]),
-    ),
+    ("onAutoForward", Form::OneOf(&["notify", "openBrowser", "openBrowserOnce", "openPreview", "silent", "ignore"])),
     ("requireLocalPort", Form::Flag),
     ("elevateIfNeeded", Form::Flag),
 ];

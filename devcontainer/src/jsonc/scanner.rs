@@ -32,14 +32,7 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub(super) const fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            bytes: text.as_bytes(),
-            start: 0,
-            at: 0,
-            string: String::new(),
-            error: None,
-        }
+        Self { text, bytes: text.as_bytes(), start: 0, at: 0, string: String::new(), error: None }
     }
 
     /// Offset of the first byte of the token.
@@ -107,20 +100,7 @@ impl<'a> Scanner<'a> {
 
     fn scan_word(&mut self) -> Token {
         while let Some(byte) = self.peek() {
-            if matches!(
-                byte,
-                b' ' | b'\t'
-                    | b'\n'
-                    | b'\r'
-                    | b'{'
-                    | b'}'
-                    | b'['
-                    | b']'
-                    | b'"'
-                    | b':'
-                    | b','
-                    | b'/'
-            ) {
+            if matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'{' | b'}' | b'[' | b']' | b'"' | b':' | b',' | b'/') {
                 break;
             }
             self.at += 1;
@@ -146,10 +126,7 @@ impl<'a> Scanner<'a> {
                     Some(length) => self.at += length + 4,
                     None => {
                         self.at = self.bytes.len();
-                        self.error = Some((
-                            "open-comment",
-                            "the comment is not closed; the rest of the file is lost",
-                        ));
+                        self.error = Some(("open-comment", "the comment is not closed; the rest of the file is lost"));
                     }
                 }
                 Token::Comment
@@ -225,17 +202,11 @@ impl<'a> Scanner<'a> {
                 }
                 b'\n' | b'\r' => {
                     self.string.push_str(&self.text[from..self.at]);
-                    self.error = Some((
-                        "open-string",
-                        "the string is not closed at the end of its line",
-                    ));
+                    self.error = Some(("open-string", "the string is not closed at the end of its line"));
                     return Token::String;
                 }
                 0..=0x1f => {
-                    self.error = Some((
-                        "control-character",
-                        "control characters in strings should be escaped",
-                    ));
+                    self.error = Some(("control-character", "control characters in strings should be escaped"));
                     self.at += 1;
                 }
                 _ => self.at += 1,
@@ -258,10 +229,7 @@ impl<'a> Scanner<'a> {
             't' => '\t',
             'u' => return self.scan_unicode(),
             _ => {
-                self.error = Some((
-                    "unknown-escape",
-                    "this escape is not known in JSON and was left out",
-                ));
+                self.error = Some(("unknown-escape", "this escape is not known in JSON and was left out"));
                 return;
             }
         };
@@ -284,8 +252,7 @@ impl<'a> Scanner<'a> {
             }
         }
         // JavaScript keeps half a pair; text cannot, so it becomes the replacement character.
-        self.string
-            .extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
+        self.string.extend(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)));
     }
 
     fn scan_hex(&mut self) -> Option<u16> {

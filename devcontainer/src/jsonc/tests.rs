@@ -9,11 +9,7 @@ fn read(text: &str) -> Option<Value> {
 }
 
 fn codes(text: &str) -> Vec<String> {
-    parse("f", text)
-        .diagnostics
-        .into_iter()
-        .map(|d| d.code)
-        .collect()
+    parse("f", text).diagnostics.into_iter().map(|d| d.code).collect()
 }
 
 #[test]
@@ -26,16 +22,8 @@ fn comments_and_trailing_commas_are_fine() {
 #[test]
 fn broken_files_give_what_editors_read() {
     let cases = [
-        (
-            "{\"a\": 1 \"b\": 2}",
-            json!({"a": 1, "b": 2}),
-            "missing-comma",
-        ),
-        (
-            "{\"a\": {\"b\": 1}",
-            json!({"a": {"b": 1}}),
-            "missing-brace",
-        ),
+        ("{\"a\": 1 \"b\": 2}", json!({"a": 1, "b": 2}), "missing-comma"),
+        ("{\"a\": {\"b\": 1}", json!({"a": {"b": 1}}), "missing-brace"),
         ("{\"a\": [1", json!({"a": [1]}), "missing-bracket"),
         ("{,\"a\": 1}", json!({"a": 1}), "stray-comma"),
         ("{\"a\" 1, \"b\": 2}", json!({"b": 2}), "missing-colon"),
@@ -47,20 +35,13 @@ fn broken_files_give_what_editors_read() {
     ];
     for (text, value, code) in cases {
         assert_eq!(read(text), Some(value), "{text}");
-        assert_eq!(
-            codes(text).first().map(String::as_str),
-            Some(code),
-            "{text}"
-        );
+        assert_eq!(codes(text).first().map(String::as_str), Some(code), "{text}");
     }
 }
 
 #[test]
 fn a_string_ends_with_its_line() {
-    assert_eq!(
-        read("{\"a\": \"x\n, \"b\": 1}"),
-        Some(json!({"a": "x", "b": 1}))
-    );
+    assert_eq!(read("{\"a\": \"x\n, \"b\": 1}"), Some(json!({"a": "x", "b": 1})));
     assert_eq!(read("{\"a\": \"x"), Some(json!({"a": "x"})));
     assert_eq!(read("{\"a\": \"x\ty\"}"), Some(json!({"a": "x\ty"})));
 }
@@ -80,10 +61,7 @@ fn numbers_are_doubles() {
 
 #[test]
 fn the_last_of_equal_keys_counts_and_prototypes_do_not() {
-    assert_eq!(
-        read("{\"a\": 1, \"a\": 2, \"__proto__\": 3}"),
-        Some(json!({"a": 2}))
-    );
+    assert_eq!(read("{\"a\": 1, \"a\": 2, \"__proto__\": 3}"), Some(json!({"a": 2})));
 }
 
 #[test]

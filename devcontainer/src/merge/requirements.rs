@@ -25,10 +25,7 @@ pub(super) fn maximum(entries: &[Entry]) -> Row {
     }
     let wants_gpu = gpu.as_ref().is_some_and(crate::config::truthy);
     if cpus == 0.0 && memory == 0 && storage == 0 && !wants_gpu {
-        return Row {
-            value: None,
-            origins: Vec::new(),
-        };
+        return Row { value: None, origins: Vec::new() };
     }
     let mut map = Map::new();
     map.insert("cpus".to_owned(), whole(cpus));
@@ -37,15 +34,11 @@ pub(super) fn maximum(entries: &[Entry]) -> Row {
     if let Some(gpu) = gpu {
         map.insert("gpu".to_owned(), gpu);
     }
-    Row {
-        value: Some(Value::Object(map)),
-        origins,
-    }
+    Row { value: Some(Value::Object(map)), origins }
 }
 
 fn merge_gpu(a: Option<Value>, b: Option<Value>) -> Option<Value> {
-    let asked =
-        |value: &Option<Value>| !matches!(value, None | Some(Value::Bool(false) | Value::Null));
+    let asked = |value: &Option<Value>| !matches!(value, None | Some(Value::Bool(false) | Value::Null));
     if !asked(&a) {
         return b;
     }
@@ -75,12 +68,7 @@ fn insert_size(map: &mut Map<String, Value>, name: &str, size: u64) {
 fn number(value: Option<&Value>) -> f64 {
     match value {
         Some(Value::Number(number)) => number.as_f64().unwrap_or(0.0),
-        Some(Value::String(text)) => text
-            .trim()
-            .parse()
-            .ok()
-            .filter(|n: &f64| n.is_finite())
-            .unwrap_or(0.0),
+        Some(Value::String(text)) => text.trim().parse().ok().filter(|n: &f64| n.is_finite()).unwrap_or(0.0),
         _ => 0.0,
     }
 }
@@ -88,11 +76,7 @@ fn number(value: Option<&Value>) -> f64 {
 /// A whole number prints without a fraction.
 fn whole(value: f64) -> Value {
     if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "whole and in range"
-        )]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
         return json!(value as u64);
     }
     json!(value)

@@ -22,39 +22,23 @@ impl Row {
     fn last(found: Option<(&Entry, &Value)>) -> Self {
         Self {
             value: found.map(|(_, value)| value.clone()),
-            origins: found
-                .map(|(entry, _)| entry.origin.clone())
-                .into_iter()
-                .collect(),
+            origins: found.map(|(entry, _)| entry.origin.clone()).into_iter().collect(),
         }
     }
 
     fn list(values: Vec<Value>, origins: Vec<Origin>) -> Self {
-        Self {
-            value: (!values.is_empty()).then_some(Value::Array(values)),
-            origins,
-        }
+        Self { value: (!values.is_empty()).then_some(Value::Array(values)), origins }
     }
 }
 
-fn truthy_values<'a>(
-    entries: &'a [Entry],
-    name: &'a str,
-) -> impl DoubleEndedIterator<Item = (&'a Entry, &'a Value)> {
-    entries
-        .iter()
-        .filter_map(move |entry| Some((entry, entry.map.get(name).filter(|value| truthy(value))?)))
+fn truthy_values<'a>(entries: &'a [Entry], name: &'a str) -> impl DoubleEndedIterator<Item = (&'a Entry, &'a Value)> {
+    entries.iter().filter_map(move |entry| Some((entry, entry.map.get(name).filter(|value| truthy(value))?)))
 }
 
 /// True as soon as one layer says so; nobody can take it back.
 pub(super) fn any_true(entries: &[Entry], name: &str) -> Row {
-    let origins: Vec<Origin> = truthy_values(entries, name)
-        .map(|(entry, _)| entry.origin.clone())
-        .collect();
-    Row {
-        value: Some(Value::Bool(!origins.is_empty())),
-        origins,
-    }
+    let origins: Vec<Origin> = truthy_values(entries, name).map(|(entry, _)| entry.origin.clone()).collect();
+    Row { value: Some(Value::Bool(!origins.is_empty())), origins }
 }
 
 /// All values in order, each once.
@@ -78,9 +62,8 @@ pub(super) fn union(entries: &[Entry], name: &str) -> Row {
 
 /// All values in order.
 pub(super) fn collected(entries: &[Entry], name: &str) -> Row {
-    let (origins, values) = truthy_values(entries, name)
-        .map(|(entry, value)| (entry.origin.clone(), value.clone()))
-        .unzip();
+    let (origins, values) =
+        truthy_values(entries, name).map(|(entry, value)| (entry.origin.clone(), value.clone())).unzip();
     Row::list(values, origins)
 }
 
@@ -90,18 +73,12 @@ pub(super) fn mounts(entries: &[Entry]) -> Row {
         .flat_map(|(entry, value)| list(Some(value)).iter().map(move |mount| (entry, mount)))
         .collect();
     let mut seen = HashSet::new();
-    let mut kept: Vec<(&Entry, &Value)> = all
-        .into_iter()
-        .rev()
-        .filter(|(_, mount)| seen.insert(target_key(mount)))
-        .collect();
+    let mut kept: Vec<(&Entry, &Value)> =
+        all.into_iter().rev().filter(|(_, mount)| seen.insert(target_key(mount))).collect();
     kept.reverse();
     let mut origins: Vec<Origin> = kept.iter().map(|(entry, _)| entry.origin.clone()).collect();
     origins.dedup();
-    Row::list(
-        kept.into_iter().map(|(_, mount)| mount.clone()).collect(),
-        origins,
-    )
+    Row::list(kept.into_iter().map(|(_, mount)| mount.clone()).collect(), origins)
 }
 
 /// Per tool, a list of what every layer says.
@@ -114,18 +91,12 @@ pub(super) fn customizations(entries: &[Entry]) -> Row {
         };
         origins.push(entry.origin.clone());
         for (tool, said) in said {
-            if let Value::Array(list) = tools
-                .entry(tool)
-                .or_insert_with(|| Value::Array(Vec::new()))
-            {
+            if let Value::Array(list) = tools.entry(tool).or_insert_with(|| Value::Array(Vec::new())) {
                 list.push(said.clone());
             }
         }
     }
-    Row {
-        value: (!tools.is_empty()).then_some(Value::Object(tools)),
-        origins,
-    }
+    Row { value: (!tools.is_empty()).then_some(Value::Object(tools)), origins }
 }
 
 /// The last value that is not empty.
@@ -135,12 +106,8 @@ pub(super) fn last_truthy(entries: &[Entry], name: &str) -> Row {
 
 /// The last value that is `true` or `false`.
 pub(super) fn last_boolean(entries: &[Entry], name: &str) -> Row {
-    let mut values = entries.iter().filter_map(|entry| {
-        Some((
-            entry,
-            entry.map.get(name).filter(|value| value.is_boolean())?,
-        ))
-    });
+    let mut values =
+        entries.iter().filter_map(|entry| Some((entry, entry.map.get(name).filter(|value| value.is_boolean())?)));
     Row::last(values.next_back())
 }
 
@@ -155,10 +122,7 @@ pub(super) fn per_key(entries: &[Entry], name: &str) -> Row {
         origins.push(entry.origin.clone());
         merged.extend(map.clone());
     }
-    Row {
-        value: Some(Value::Object(merged)),
-        origins,
-    }
+    Row { value: Some(Value::Object(merged)), origins }
 }
 
 /// All ports, each once. `3000` and `"localhost:3000"` are the same port.
