@@ -34,6 +34,15 @@ function useCompiledCode() {
   module_.enableCompileCache(directory);
 }
 
+// The person's own settings are theirs from then on.
+function seed(settings) {
+  try {
+    fs.copyFileSync(path.join(__dirname, "settings.json"), settings, fs.constants.COPYFILE_EXCL);
+  } catch (error) {
+    if (error.code !== "EEXIST") throw error;
+  }
+}
+
 async function start() {
   // Without it code-server thinks it is the watching process, and VS Code starts a second server of
   // its own on port 8000.
@@ -44,7 +53,11 @@ async function start() {
   const args = await cli.setDefaults(cli.parse(process.argv.slice(2)));
   if (main.shouldSpawnCliProcess(args)) return main.runCodeCli(args);
 
-  fs.mkdirSync(args["user-data-dir"], { recursive: true });
+  const data = args["user-data-dir"];
+  fs.mkdirSync(path.join(data, "User"), { recursive: true });
+  seed(path.join(data, "User", "settings.json"));
+  // The heartbeat file belongs to this IDE too, not to a directory in the person's home.
+  require("./code-server/out/node/util").paths.data = data;
   const { wrapper } = require("./code-server/out/node/wrapper");
   wrapper.preventExit();
   const server = await main.runCodeServer(args);
