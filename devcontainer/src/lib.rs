@@ -5,15 +5,17 @@
 //!
 //! [`discover`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
 //! [`metadata`] reads what the base image adds → [`merge`] folds the [`Layer`]s into [`Merged`] →
-//! [`variables`] fills in what is known → [`lifecycle`] says what to run.
+//! [`variables`] fills in what is known → [`build`] and [`lifecycle`] say what to do.
 //!
 //! Behaviour follows the reference implementation where that and the text of the specification
 //! differ.
 
+pub mod build;
 pub mod command;
 pub mod config;
 pub mod diagnostic;
 pub mod discover;
+pub mod dockerfile;
 pub mod host;
 pub mod identity;
 pub mod jsonc;
@@ -31,6 +33,7 @@ pub mod stage;
 pub mod variables;
 pub mod workspace;
 
+pub use build::{BuildError, BuildPlan};
 pub use command::{LifecycleCommand, SingleCommand};
 pub use config::{DevContainer, Parsed};
 pub use diagnostic::{Diagnostic, Severity, Span};

@@ -96,18 +96,18 @@ pub fn write(layers: &[Layer]) -> String {
 }
 
 /// The `LABEL` instruction of a Dockerfile for these layers, one entry per line; empty if there is
-/// nothing to say.
+/// nothing to say. `escape` is the Dockerfile's escape character, mostly a backslash.
 #[must_use]
-pub fn instruction(layers: &[Layer]) -> String {
+pub fn instruction(layers: &[Layer], escape: char) -> String {
     let lines: Vec<String> = layers
         .iter()
         .filter_map(entry)
-        .map(|map| format!(" \\\n{}", escape(&Value::Object(map).to_string())))
+        .map(|map| format!(" {escape}\n{}", escaped(&Value::Object(map).to_string(), escape)))
         .collect();
     if lines.is_empty() {
         return String::new();
     }
-    format!("LABEL {LABEL}=\"[{} \\\n]\"", lines.join(","))
+    format!("LABEL {LABEL}=\"[{} {escape}\n]\"", lines.join(","))
 }
 
 /// The entry of one layer, or `None` if it is empty.
@@ -140,11 +140,11 @@ fn entries(label: &str) -> Result<Vec<Map<String, Value>>, String> {
         .collect())
 }
 
-fn escape(json: &str) -> String {
+fn escaped(json: &str, escape: char) -> String {
     let mut out = String::with_capacity(json.len() + 16);
     for c in json.chars() {
-        if matches!(c, '"' | '\\' | '$') {
-            out.push('\\');
+        if matches!(c, '"' | '$') || c == escape {
+            out.push(escape);
         }
         out.push(c);
     }
@@ -195,9 +195,9 @@ mod tests {
     fn the_instruction_escapes_what_a_dockerfile_would_expand() {
         let layers = [file(json!({"postCreateCommand": "echo \"$HOME\""})), file(json!({"init": true}))];
         assert_eq!(
-            instruction(&layers),
+            instruction(&layers, '\\'),
             "LABEL devcontainer.metadata=\"[ \\\n{\\\"postCreateCommand\\\":\\\"echo \\\\\\\"\\$HOME\\\\\\\"\\\"}, \\\n{\\\"init\\\":true} \\\n]\""
         );
-        assert_eq!(instruction(&[]), "");
+        assert_eq!(instruction(&[], '\\'), "");
     }
 }
