@@ -77,6 +77,14 @@ impl Mount {
         mount
     }
 
+    /// The same mount with one more option.
+    #[must_use]
+    pub fn with_option(mut self, name: &str, value: Option<&str>) -> Self {
+        self.options.insert(name.to_owned(), value.map(str::to_owned));
+        self.written = Value::String(self.to_text());
+        self
+    }
+
     /// Reads either form.
     ///
     /// # Errors
