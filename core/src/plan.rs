@@ -8,7 +8,7 @@ use devcontainer::Stage;
 use std::time::Duration;
 
 use crate::runtime::{ContainerState, InstanceId, Observed};
-use crate::workspace::{Deaths, Desired, Facts, Owner, Phase, Workspace};
+use crate::workspace::{Deaths, Desired, Facts, HookFact, Owner, Phase, Workspace};
 
 /// A container that dies within this time of its start died quickly.
 pub const QUICK: TimeDelta = TimeDelta::seconds(60);
@@ -81,7 +81,7 @@ fn next_running(ws: &Workspace, seen: &Observed) -> Step {
         return Step::Up;
     };
     match seen.main() {
-        Some(ContainerState::Paused) if warm && is_prepared(facts, instance) => {
+        Some(ContainerState::Paused) if warm && is_prepared(facts, instance, started_at) => {
             return Step::Settle(Phase::Running);
         }
         Some(ContainerState::Paused) => return Step::Resume,
@@ -91,7 +91,7 @@ fn next_running(ws: &Workspace, seen: &Observed) -> Step {
     if !is_populated(ws, seen) {
         return Step::Populate;
     }
-    let done = |stage: Stage| hooks_done(facts, instance, stage);
+    let done = |stage: Stage| hooks_done(facts, instance, started_at, stage);
     if warm {
         return if done(Stage::UpdateContent) { Step::Pause } else { Step::Hooks(Stage::UpdateContent) };
     }
@@ -103,7 +103,7 @@ fn next_running(ws: &Workspace, seen: &Observed) -> Step {
         return Step::Hooks(stage);
     }
     let started = facts.post_start.as_ref() == Some(&(instance.clone(), started_at));
-    let hooks_failed = facts.hooks.as_ref().is_some_and(|h| h.failed && h.instance == *instance);
+    let hooks_failed = facts.hooks.as_ref().is_some_and(|h| h.failed == Some(started_at) && h.instance == *instance);
     if wait_for >= Some(Stage::PostStart) && !started && !hooks_failed {
         return Step::Hooks(Stage::PostStart);
     }
@@ -126,14 +126,16 @@ fn next_running(ws: &Workspace, seen: &Observed) -> Step {
     Step::Settle(Phase::Running)
 }
 
-/// Whether a stage needs no more running in this container: done, or skipped after a failure.
-fn hooks_done(facts: &Facts, instance: &InstanceId, stage: Stage) -> bool {
-    facts.hooks.as_ref().is_some_and(|h| h.instance == *instance && (h.failed || h.stage >= stage))
+/// Whether a stage needs no more running in this container: done, or skipped after a failure in this
+/// start of it.
+fn hooks_done(facts: &Facts, instance: &InstanceId, started_at: DateTime<Utc>, stage: Stage) -> bool {
+    let is_done = |h: &HookFact| h.instance == *instance && (h.failed == Some(started_at) || h.stage >= stage);
+    facts.hooks.as_ref().is_some_and(is_done)
 }
 
 /// Whether a warm workspace is as far as it goes before it is claimed.
-fn is_prepared(facts: &Facts, instance: &InstanceId) -> bool {
-    hooks_done(facts, instance, Stage::UpdateContent)
+fn is_prepared(facts: &Facts, instance: &InstanceId, started_at: DateTime<Utc>) -> bool {
+    hooks_done(facts, instance, started_at, Stage::UpdateContent)
 }
 
 /// Whether the workspace volume that is there holds the checkout.

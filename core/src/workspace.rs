@@ -177,10 +177,12 @@ pub struct Populated {
 pub struct HookFact {
     /// The container.
     pub instance: InstanceId,
-    /// The last stage that is done; every earlier one is too.
+    /// The last stage that is done, or failed; every earlier one is done too.
     pub stage: Stage,
-    /// A hook exited non-zero: later stages are skipped (Dev Container spec, "Lifecycle scripts").
-    pub failed: bool,
+    /// The start of the container in which a hook exited non-zero: later stages are skipped (Dev
+    /// Container spec, "Lifecycle scripts") until the container is started again, and the failed
+    /// one is not repeated. The reference implementation does the same.
+    pub failed: Option<DateTime<Utc>>,
 }
 
 /// Counts quick deaths in a row, so that a container that cannot live is given up.
@@ -257,7 +259,7 @@ pub enum Change {
     Resolved(Box<Resolution>),
     /// The image is there.
     Image(Box<HeldImage>),
-    /// The image is gone from the runtime: it is pulled or built again.
+    /// The image is gone from the runtime: it is pulled or built again, and a spec is made for it.
     ImageGone,
     /// What the runtime is asked for.
     Spec(Box<PodSpec>),
@@ -304,7 +306,11 @@ impl Workspace {
             Change::Phase(phase) => self.phase = phase,
             Change::Resolved(resolution) => self.facts.resolution = Some(*resolution),
             Change::Image(image) => self.facts.image = Some(*image),
-            Change::ImageGone => self.facts.image = None,
+            Change::ImageGone => {
+                // A new build may have another id, so the spec that names this one is of no use.
+                self.facts.image = None;
+                self.spec = None;
+            }
             Change::Spec(spec) => self.spec = Some(*spec),
             Change::Populated(populated) => self.facts.populated = Some(populated),
             Change::Hooks(fact) => self.facts.hooks = Some(fact),
@@ -326,16 +332,24 @@ impl Workspace {
     }
 
     /// Applies an owner's change of mind: what failed is forgotten, the plan decides afresh.
+    /// Deletion is final; after it nothing changes any more.
     pub fn want(&mut self, desired: Desired) {
+        if self.desired == Desired::Deleted {
+            return;
+        }
         self.desired = desired;
         self.generation.0 += 1;
         self.failure = None;
         self.retry = None;
-        self.facts.deaths = Deaths::default();
+        // The last death stays counted: starting again must not count it a second time.
+        self.facts.deaths.count = 0;
     }
 
     /// Asks for a new container from today's configuration; the volumes stay.
     pub fn want_rebuild(&mut self) {
+        if self.desired == Desired::Deleted {
+            return;
+        }
         self.want(Desired::Running);
         self.rebuilds += 1;
         self.spec = None;

@@ -1,0 +1,521 @@
+//! One state of the model, what can follow it, and the record and sight that stand for it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use steading_core::image::ImageRef;
+use steading_core::plan::{self, DEATHS, Step};
+use steading_core::pod::{ContainerName, ContainerSpec, PodSpec, SpecHash, VolumeRole};
+use steading_core::resolution::{ImageSource, Resolution, ResolutionKind};
+use steading_core::runtime::{ContainerState, InstanceId, Observed, RuntimeId, VolumeId};
+use steading_core::service::{Service, ServiceName};
+use steading_core::workspace::{Deaths, HeldImage, HookFact, Limits, Populated, Retry, Wishes};
+use steading_core::{
+    Desired, Facts, Failure, Generation, Merged, Owner, Phase, PoolId, Slug, Source, Stage, UserId, Workspace,
+    WorkspaceId,
+};
+
+/// The start of the container that is there; everything else is told from it.
+const START: DateTime<Utc> = DateTime::from_timestamp_nanos(1_700_000_000_000_000_000);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Container {
+    Absent,
+    DiedQuickly,
+    DiedLate,
+    Up,
+    Paused,
+}
+
+/// Whether a failed step waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Again {
+    No,
+    Later,
+    Due,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct State {
+    pub phase: Phase,
+    desired: Desired,
+    pool: bool,
+    resolved: bool,
+    image: bool,
+    spec: bool,
+    failure: bool,
+    again: Again,
+    deaths: u32,
+    /// The death of the container that is there was counted.
+    counted: bool,
+    container: Container,
+    /// The container was made from the spec on record.
+    fits: bool,
+    volumes: bool,
+    /// The checkout on record is in the volume that is there; likewise below.
+    populated: bool,
+    extensions: bool,
+    stage: Option<Stage>,
+    failed: bool,
+    post_start: bool,
+    attached: bool,
+    service: bool,
+}
+
+/// What does not change during one walk.
+pub struct Setup {
+    wait_for: Option<Stage>,
+    pool: bool,
+    template: Workspace,
+    spec: PodSpec,
+    hash: SpecHash,
+    steps: RefCell<HashMap<State, Step>>,
+}
+
+impl Setup {
+    fn new(wait_for: Option<Stage>, pool: bool) -> Self {
+        let template = workspace();
+        let spec = spec(template.id);
+        let hash = spec.hash();
+        Self { wait_for, pool, template, spec, hash, steps: RefCell::default() }
+    }
+
+    /// What most workspaces are.
+    pub fn ordinary() -> Self {
+        Self::new(Some(Stage::UpdateContent), false)
+    }
+
+    /// Every place to wait, and a workspace made ahead.
+    pub fn all() -> Vec<Self> {
+        let waits = [None, Some(Stage::UpdateContent), Some(Stage::PostCreate), Some(Stage::PostStart)];
+        let mut all: Vec<_> = waits.into_iter().map(|wait_for| Self::new(wait_for, false)).collect();
+        all.push(Self::new(Some(Stage::UpdateContent), true));
+        all
+    }
+}
+
+impl State {
+    pub fn new(setup: &Setup) -> Self {
+        Self {
+            phase: Phase::Pending,
+            desired: Desired::Running,
+            pool: setup.pool,
+            resolved: false,
+            image: false,
+            spec: false,
+            failure: false,
+            again: Again::No,
+            deaths: 0,
+            counted: false,
+            container: Container::Absent,
+            fits: false,
+            volumes: false,
+            populated: false,
+            extensions: false,
+            stage: None,
+            failed: false,
+            post_start: false,
+            attached: true,
+            service: false,
+        }
+    }
+
+    /// The real step, from the real record and sight. The plan never reads the phase, so one answer
+    /// serves all.
+    fn step(&self, setup: &Setup) -> Step {
+        let key = Self { phase: Phase::Pending, ..*self };
+        if let Some(step) = setup.steps.borrow().get(&key) {
+            return step.clone();
+        }
+        let (workspace, seen) = self.concrete(setup);
+        let step = plan::next(&workspace, &seen, START + TimeDelta::hours(2));
+        setup.steps.borrow_mut().insert(key, step.clone());
+        step
+    }
+
+    /// What follows when nothing disturbs and every step succeeds; `None` at rest.
+    pub fn left_alone(&self, setup: &Setup) -> Option<Self> {
+        match self.step(setup) {
+            Step::Wait(_) => Some(Self { again: Again::Due, ..*self }),
+            Step::Settle(phase) => (phase != self.phase).then_some(Self { phase, ..*self }),
+            step => Some(self.begun(&step).map_or_else(|given_up| given_up, |s| s.acted(&step).recorded(&step))),
+        }
+    }
+
+    /// Everything that can come next.
+    pub fn successors(&self, setup: &Setup) -> Vec<(&'static str, Self)> {
+        let mut next = Vec::with_capacity(24);
+        match self.step(setup) {
+            Step::Wait(_) => next.push(("time passes", Self { again: Again::Due, ..*self })),
+            Step::Settle(phase) => next.push(("settles", Self { phase, ..*self })),
+            step => self.outcomes(&step, &mut next),
+        }
+        self.accidents(&mut next);
+        self.wishes(&mut next);
+        next
+    }
+
+    fn outcomes(&self, step: &Step, next: &mut Vec<(&'static str, Self)>) {
+        let begun = match self.begun(step) {
+            Ok(begun) => begun,
+            Err(given_up) => return next.push(("is given up", given_up)),
+        };
+        let acted = begun.acted(step);
+        next.push(("crash before the act", begun));
+        next.push(("crash after the act", acted));
+        next.push(("the step succeeds", acted.recorded(step)));
+        let for_ever = matches!(step, Step::Down | Step::Remove);
+        if self.again == Again::No || for_ever {
+            next.push(("transient fault", Self { again: Again::Later, ..begun }));
+        }
+        if !for_ever {
+            next.push(("permanent fault", Self { again: Again::No, failure: true, ..begun }));
+        }
+        match step {
+            Step::Hooks(upto) => {
+                for failing in Stage::ALL.into_iter().filter(|s| s <= upto && Some(*s) > begun.stage) {
+                    next.push(("a hook fails", begun.hook_failed(failing)));
+                }
+            }
+            Step::Up if begun.container == Container::Absent || !begun.fits => {
+                next.push(("the image is gone", Self { image: false, spec: false, ..begun }));
+                next.push(("only volumes were made", begun.with_volumes()));
+            }
+            Step::Remove => next.push(("only the container is removed", begun.without_container())),
+            _ => {}
+        }
+    }
+
+    /// What is recorded before the act; an error is a state in which the act is not done.
+    fn begun(&self, step: &Step) -> Result<Self, Self> {
+        let mut state = Self { phase: step.phase(self.phase), ..*self };
+        match step {
+            Step::Up => {
+                if state.fits && !state.counted {
+                    match state.container {
+                        Container::DiedQuickly => (state.deaths, state.counted) = (state.deaths + 1, true),
+                        Container::DiedLate => (state.deaths, state.counted) = (0, true),
+                        _ => {}
+                    }
+                    if state.deaths >= DEATHS {
+                        return Err(Self { failure: true, again: Again::No, ..state });
+                    }
+                }
+                if !state.spec {
+                    (state.spec, state.fits) = (true, false);
+                }
+            }
+            // A container that we stop did not die.
+            Step::Down => state.counted = true,
+            _ => {}
+        }
+        Ok(state)
+    }
+
+    fn acted(&self, step: &Step) -> Self {
+        let mut state = *self;
+        match step {
+            Step::Up => {
+                state = state.with_volumes();
+                if state.container == Container::Absent || !state.fits {
+                    state = Self { fits: true, ..state.without_container() };
+                }
+                if state.container != Container::Up {
+                    state = Self {
+                        container: Container::Up,
+                        counted: false,
+                        failed: false,
+                        post_start: false,
+                        service: false,
+                        ..state
+                    };
+                }
+            }
+            Step::Open => state.service = true,
+            Step::Pause => state.container = Container::Paused,
+            Step::Resume => state.container = Container::Up,
+            Step::Down => (state.container, state.service) = (Container::DiedQuickly, false),
+            Step::Remove => state = state.without_container().without_volumes(),
+            _ => {}
+        }
+        state
+    }
+
+    fn recorded(&self, step: &Step) -> Self {
+        let mut state = Self { again: Again::No, ..*self };
+        match step {
+            Step::Resolve => state.resolved = true,
+            Step::Build => state.image = true,
+            Step::Populate => state.populated = true,
+            Step::Hooks(Stage::PostAttach) => state.attached = true,
+            Step::Hooks(Stage::PostStart) => state.post_start = true,
+            Step::Hooks(stage) => state.stage = state.stage.max(Some(*stage)),
+            Step::Extensions => state.extensions = true,
+            _ => {}
+        }
+        state
+    }
+
+    fn hook_failed(&self, stage: Stage) -> Self {
+        let state = Self { again: Again::No, ..*self };
+        match stage {
+            Stage::PostAttach => Self { attached: true, ..state },
+            Stage::PostStart => Self { post_start: true, failed: true, ..state },
+            once => Self { stage: Some(once), failed: true, ..state },
+        }
+    }
+
+    fn accidents(&self, next: &mut Vec<(&'static str, Self)>) {
+        let dead = |container| Self { container, service: false, ..*self };
+        match self.container {
+            Container::Absent if self.volumes => next.push(("the volumes are lost", self.without_volumes())),
+            Container::Absent => {}
+            Container::Up | Container::Paused => {
+                next.push(("the container dies quickly", dead(Container::DiedQuickly)));
+                next.push(("the container dies late", dead(Container::DiedLate)));
+                next.push(("the service dies", Self { service: false, ..*self }));
+                next.push(("the service comes up", Self { service: self.container == Container::Up, ..*self }));
+                next.push(("the container is removed", self.without_container()));
+            }
+            _ => next.push(("the container is removed", self.without_container())),
+        }
+    }
+
+    fn wishes(&self, next: &mut Vec<(&'static str, Self)>) {
+        for (what, desired) in [("start", Desired::Running), ("stop", Desired::Stopped), ("delete", Desired::Deleted)] {
+            next.push((what, self.wanted(desired)));
+        }
+        next.push(("rebuild", self.rebuilt()));
+        next.push(("somebody enters", Self { attached: false, ..*self }));
+        if self.pool {
+            next.push(("it is claimed", Self { pool: false, ..*self }));
+        }
+    }
+
+    fn wanted(&self, desired: Desired) -> Self {
+        if self.desired == Desired::Deleted {
+            return *self;
+        }
+        Self { desired, failure: false, again: Again::No, deaths: 0, ..*self }
+    }
+
+    fn rebuilt(&self) -> Self {
+        if self.desired == Desired::Deleted {
+            return *self;
+        }
+        let state = self.wanted(Desired::Running);
+        Self { resolved: false, image: false, spec: false, extensions: false, ..state }
+    }
+
+    const fn with_volumes(self) -> Self {
+        let kept = self.volumes;
+        Self { volumes: true, populated: self.populated && kept, extensions: self.extensions && kept, ..self }
+    }
+
+    const fn without_volumes(self) -> Self {
+        Self { volumes: false, populated: false, extensions: false, ..self }
+    }
+
+    const fn without_container(self) -> Self {
+        Self {
+            container: Container::Absent,
+            fits: false,
+            counted: false,
+            stage: None,
+            failed: false,
+            post_start: false,
+            service: false,
+            ..self
+        }
+    }
+
+    /// Whether this is where such a workspace should come to rest.
+    pub fn is_right(&self, _setup: &Setup) -> bool {
+        let runs = matches!(self.container, Container::Up | Container::Paused);
+        match self.desired {
+            Desired::Deleted => self.phase == Phase::Deleted && self.container == Container::Absent && !self.volumes,
+            Desired::Stopped => self.phase == Phase::Stopped && !runs,
+            Desired::Running if self.failure => self.phase == Phase::Failed,
+            Desired::Running => {
+                let has_all = self.resolved && self.image && self.spec && self.fits && self.volumes && self.populated;
+                let hooks = self.failed || (self.stage == Some(Stage::PostCreate) && self.post_start && self.attached);
+                let serves = self.container == Container::Up && self.service && self.extensions && hooks;
+                let waits =
+                    self.container == Container::Paused && (self.failed || self.stage >= Some(Stage::UpdateContent));
+                self.phase == Phase::Running && has_all && if self.pool { waits } else { serves }
+            }
+        }
+    }
+
+    /// The record and the sight that this state stands for.
+    fn concrete(&self, setup: &Setup) -> (Workspace, Observed) {
+        let instance = InstanceId("this".to_owned());
+        let volume = |current: bool| VolumeId(if current { "this" } else { "another" }.to_owned());
+        let mut ws = setup.template.clone();
+        ws.desired = self.desired;
+        ws.phase = self.phase;
+        ws.owner = if self.pool { Owner::Pool(PoolId::new()) } else { Owner::User(UserId::new()) };
+        if !self.resolved {
+            ws.facts.resolution = None;
+        }
+        let config = Box::new(Merged { wait_for: setup.wait_for, ..Merged::default() });
+        ws.facts.image = self.image.then(|| HeldImage { image: ImageRef::new("image"), config });
+        ws.spec = self.spec.then(|| setup.spec.clone());
+        ws.failure = self.failure.then(failure);
+        let not_before = START + TimeDelta::hours(if self.again == Again::Later { 3 } else { 1 });
+        ws.retry = (self.again != Again::No).then(|| Retry { step: "up".to_owned(), attempts: 1, not_before });
+        ws.facts.deaths = Deaths { count: self.deaths, last: self.counted.then_some(START) };
+        ws.facts.populated = Some(Populated { volume: volume(self.populated), commit: None });
+        ws.facts.extensions = Some(volume(self.extensions));
+        let failed = self.failed.then_some(START);
+        ws.facts.hooks = self.stage.map(|stage| HookFact { instance: instance.clone(), stage, failed });
+        ws.facts.post_start = self.post_start.then(|| (instance.clone(), START));
+        ws.entered_at = (!self.attached).then_some(START);
+
+        let mut seen = Observed::default();
+        let state = match self.container {
+            Container::Absent => None,
+            Container::Up => Some(ContainerState::Up),
+            Container::Paused => Some(ContainerState::Paused),
+            Container::DiedQuickly => Some(down(TimeDelta::seconds(1))),
+            Container::DiedLate => Some(down(TimeDelta::hours(1))),
+        };
+        if let Some(state) = state {
+            seen.containers.insert(ContainerName::main(), state);
+            seen.instance = Some(instance);
+            seen.started_at = Some(START);
+            seen.spec = Some(if self.fits { setup.hash.clone() } else { SpecHash("another".to_owned()) });
+        }
+        if self.volumes {
+            seen.volumes = BTreeMap::from([(VolumeRole::Workspace, volume(true)), (VolumeRole::State, volume(true))]);
+        }
+        seen.services.insert(ServiceName::ide(), self.service);
+        (ws, seen)
+    }
+
+    /// The model's own idea of a change of mind against the real record's.
+    pub fn check_changes_of_mind(&self, setup: &Setup) {
+        let told = |ws: &Workspace| {
+            let facts = &ws.facts;
+            let is = [
+                facts.resolution.is_some(),
+                facts.image.is_some(),
+                ws.spec.is_some(),
+                ws.failure.is_some(),
+                ws.retry.is_some(),
+                facts.extensions.as_ref().is_some_and(|v| v.0 == "this"),
+                facts.populated.as_ref().is_some_and(|p| p.volume.0 == "this"),
+            ];
+            (ws.desired, is, facts.deaths.clone(), facts.hooks.clone(), facts.post_start.clone())
+        };
+        for desired in [Desired::Running, Desired::Stopped, Desired::Deleted] {
+            let mut ws = self.concrete(setup).0;
+            ws.want(desired);
+            assert_eq!(told(&ws), told(&self.wanted(desired).concrete(setup).0), "{self:?} wants {desired:?}");
+        }
+        let mut ws = self.concrete(setup).0;
+        ws.want_rebuild();
+        assert_eq!(told(&ws), told(&self.rebuilt().concrete(setup).0), "{self:?} is rebuilt");
+    }
+}
+
+fn down(after: TimeDelta) -> ContainerState {
+    ContainerState::Down { exit: Some(1), oom: false, finished_at: Some(START + after) }
+}
+
+fn failure() -> Failure {
+    Failure {
+        step: "up".to_owned(),
+        code: "x".to_owned(),
+        message: "x".to_owned(),
+        hint: None,
+        retryable: false,
+        output: None,
+    }
+}
+
+fn spec(id: WorkspaceId) -> PodSpec {
+    let service = Service {
+        name: ServiceName::ide(),
+        port: 1,
+        ready_path: "/".to_owned(),
+        user: "root".to_owned(),
+        command: Vec::new(),
+        env: BTreeMap::new(),
+        folder: "/".to_owned(),
+    };
+    let main = ContainerSpec {
+        name: ContainerName::main(),
+        image: ImageRef::new("image"),
+        user: "0".to_owned(),
+        entrypoint: Vec::new(),
+        command: Vec::new(),
+        folder: None,
+        env: BTreeMap::new(),
+        mounts: Vec::new(),
+        init: true,
+        privileged: false,
+        cap_add: Vec::new(),
+        security_opt: Vec::new(),
+        hostname: "fox".to_owned(),
+        extra_hosts: Vec::new(),
+        shm_size: None,
+        group_add: Vec::new(),
+        ulimits: BTreeMap::new(),
+        sysctls: BTreeMap::new(),
+        labels: BTreeMap::new(),
+    };
+    PodSpec {
+        workspace: id,
+        slug: Slug::random(),
+        main,
+        sidecars: Vec::new(),
+        volumes: vec![VolumeRole::Workspace, VolumeRole::State],
+        services: vec![service],
+        limits: Limits::default(),
+        remote_user: "root".to_owned(),
+        workspace_folder: "/".to_owned(),
+        workspace_root: "/".to_owned(),
+        remote_env: BTreeMap::new(),
+        env_probe: "none".to_owned(),
+    }
+}
+
+fn resolution() -> Resolution {
+    Resolution {
+        commit: None,
+        branch: None,
+        path: None,
+        kind: ResolutionKind::Template { template: "universal".to_owned() },
+        image: ImageSource::Pull { image: ImageRef::new("image") },
+        config: Box::default(),
+        because: "a test says so".to_owned(),
+        choices: Vec::new(),
+        diagnostics: Vec::new(),
+    }
+}
+
+fn workspace() -> Workspace {
+    Workspace {
+        id: WorkspaceId::new(),
+        slug: Slug::random(),
+        owner: Owner::User(UserId::new()),
+        source: Source::Empty,
+        wishes: Wishes::default(),
+        runtime: RuntimeId::default(),
+        desired: Desired::Running,
+        generation: Generation::default(),
+        rebuilds: 0,
+        spec: None,
+        phase: Phase::Pending,
+        facts: Facts { resolution: Some(resolution()), ..Facts::default() },
+        failure: None,
+        warnings: Vec::new(),
+        retry: None,
+        limits: Limits::default(),
+        entered_at: None,
+        created_at: START,
+        updated_at: START,
+    }
+}
