@@ -55,6 +55,7 @@ pub struct Image {
     pub grace_ms: Option<u64>,
 }
 
+const MAIN_PATIENCE: Duration = Duration::from_millis(500);
 const SERVICE_GRACE: Duration = Duration::from_millis(1000);
 /// Below the engine's 10 s: a database that is the image's command must be able to close its files.
 const COMMAND_GRACE: Duration = Duration::from_millis(8000);
@@ -64,13 +65,18 @@ impl Spec {
         serde_json::from_str(text).map_err(|e| Failure::new("bad-spec", CONFIG, format!("{SPEC_VARIABLE}: {e}")))
     }
 
-    /// As `main` stored it.
+    /// As `main` stored it. Whoever asks right after the container's start may be faster than `main`.
     pub fn load(place: &Place) -> Result<Self> {
-        match std::fs::read_to_string(place.state()?.join("main.json")) {
-            Ok(text) => Self::parse(&text),
-            Err(_) => {
-                let message = "this container was not started by `inside main`, or another user asks";
-                Err(Failure::new("no-spec", crate::failure::ABSENT, message))
+        let file = place.state()?.join("main.json");
+        let begun = Instant::now();
+        loop {
+            match std::fs::read_to_string(&file) {
+                Ok(text) => return Self::parse(&text),
+                Err(_) if begun.elapsed() < MAIN_PATIENCE => std::thread::sleep(Duration::from_millis(2)),
+                Err(_) => {
+                    let message = "this container was not started by `inside main`, or another user asks";
+                    return Err(Failure::new("no-spec", crate::failure::ABSENT, message));
+                }
             }
         }
     }

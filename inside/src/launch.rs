@@ -157,16 +157,23 @@ pub fn exec(argv: &[OsString], name: Option<OsString>, mut env: Env) -> Failure 
     if let Some(name) = name {
         command.arg0(name);
     }
+    let path = env.get(OsStr::new("PATH")).cloned();
     let error = command.args(rest).env_clear().envs(env).exec();
     let shown = program.to_string_lossy();
+    // A folder of PATH this user may not enter makes the answer "permission denied" although the command is nowhere.
+    let nowhere = !shown.contains('/') && !in_path(program, path.as_deref());
     match error.kind() {
-        ErrorKind::NotFound => Failure::new(
+        kind if kind == ErrorKind::NotFound || nowhere => Failure::new(
             "no-such-command",
             NOT_FOUND,
             format!("{shown}: not found (neither it, nor the interpreter its first line names, is in this image)"),
         ),
         _ => Failure::new("cannot-execute", NOT_EXECUTABLE, format!("{shown}: {error}")),
     }
+}
+
+fn in_path(program: &OsStr, path: Option<&OsStr>) -> bool {
+    path.is_some_and(|path| std::env::split_paths(path).any(|folder| folder.join(program).exists()))
 }
 
 #[cfg(test)]
