@@ -337,7 +337,6 @@ fn number(text: &str) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let value: f64 = text.parse().unwrap_or(0.0);
     if value.fract() == 0.0 && value.abs() <= EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "whole and within the exact range")]
         return Value::from(value as i64);
     }
     // Infinity prints as null in JavaScript.

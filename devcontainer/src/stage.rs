@@ -68,7 +68,6 @@ impl Stage {
     /// Reads a `waitFor` value. The outer `None` means "not a known value"; the inner `None` is
     /// `initializeCommand`: wait for no stage in the container.
     #[must_use]
-    #[expect(clippy::option_option, reason = "unknown and 'nothing to wait for' are two different answers")]
     pub fn parse_wait_for(name: &str) -> Option<Option<Self>> {
         if name == "initializeCommand" {
             return Some(None);

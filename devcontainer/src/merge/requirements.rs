@@ -76,7 +76,6 @@ fn number(value: Option<&Value>) -> f64 {
 /// A whole number prints without a fraction.
 fn whole(value: f64) -> Value {
     if value.fract() == 0.0 && (0.0..1e15).contains(&value) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range")]
         return json!(value as u64);
     }
     json!(value)

@@ -2,7 +2,7 @@
 
 /// An argument of `docker run` that we understand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Opt {
+pub(super) enum Argument {
     AddHost,
     CapAdd,
     CapDrop,
@@ -55,79 +55,79 @@ pub(super) enum Opt {
     Workdir,
 }
 
-const LONG: &[(&str, Opt)] = &[
-    ("add-host", Opt::AddHost),
-    ("cap-add", Opt::CapAdd),
-    ("cap-drop", Opt::CapDrop),
-    ("cgroupns", Opt::Cgroupns),
-    ("cpu-shares", Opt::CpuShares),
-    ("cpus", Opt::Cpus),
-    ("cpuset-cpus", Opt::CpusetCpus),
-    ("detach", Opt::Terminal),
-    ("device", Opt::Device),
-    ("dns", Opt::Dns),
-    ("dns-opt", Opt::DnsOption),
-    ("dns-option", Opt::DnsOption),
-    ("dns-search", Opt::DnsSearch),
-    ("entrypoint", Opt::Entrypoint),
-    ("env", Opt::Env),
-    ("env-file", Opt::EnvFile),
-    ("expose", Opt::Expose),
-    ("gpus", Opt::Gpus),
-    ("group-add", Opt::GroupAdd),
-    ("hostname", Opt::Hostname),
-    ("init", Opt::Init),
-    ("interactive", Opt::Terminal),
-    ("ipc", Opt::Ipc),
-    ("label", Opt::Label),
-    ("memory", Opt::Memory),
-    ("memory-reservation", Opt::MemoryReservation),
-    ("memory-swap", Opt::MemorySwap),
-    ("mount", Opt::Mount),
-    ("name", Opt::Name),
-    ("net", Opt::Network),
-    ("net-alias", Opt::NetworkAlias),
-    ("network", Opt::Network),
-    ("network-alias", Opt::NetworkAlias),
-    ("pid", Opt::Pid),
-    ("pids-limit", Opt::PidsLimit),
-    ("platform", Opt::Platform),
-    ("privileged", Opt::Privileged),
-    ("publish", Opt::Publish),
-    ("publish-all", Opt::PublishAll),
-    ("read-only", Opt::ReadOnly),
-    ("restart", Opt::Restart),
-    ("rm", Opt::Rm),
-    ("runtime", Opt::Runtime),
-    ("security-opt", Opt::SecurityOpt),
-    ("shm-size", Opt::ShmSize),
-    ("sysctl", Opt::Sysctl),
-    ("tmpfs", Opt::Tmpfs),
-    ("tty", Opt::Terminal),
-    ("ulimit", Opt::Ulimit),
-    ("user", Opt::User),
-    ("userns", Opt::Userns),
-    ("uts", Opt::Uts),
-    ("volume", Opt::Volume),
-    ("workdir", Opt::Workdir),
+const LONG: &[(&str, Argument)] = &[
+    ("add-host", Argument::AddHost),
+    ("cap-add", Argument::CapAdd),
+    ("cap-drop", Argument::CapDrop),
+    ("cgroupns", Argument::Cgroupns),
+    ("cpu-shares", Argument::CpuShares),
+    ("cpus", Argument::Cpus),
+    ("cpuset-cpus", Argument::CpusetCpus),
+    ("detach", Argument::Terminal),
+    ("device", Argument::Device),
+    ("dns", Argument::Dns),
+    ("dns-opt", Argument::DnsOption),
+    ("dns-option", Argument::DnsOption),
+    ("dns-search", Argument::DnsSearch),
+    ("entrypoint", Argument::Entrypoint),
+    ("env", Argument::Env),
+    ("env-file", Argument::EnvFile),
+    ("expose", Argument::Expose),
+    ("gpus", Argument::Gpus),
+    ("group-add", Argument::GroupAdd),
+    ("hostname", Argument::Hostname),
+    ("init", Argument::Init),
+    ("interactive", Argument::Terminal),
+    ("ipc", Argument::Ipc),
+    ("label", Argument::Label),
+    ("memory", Argument::Memory),
+    ("memory-reservation", Argument::MemoryReservation),
+    ("memory-swap", Argument::MemorySwap),
+    ("mount", Argument::Mount),
+    ("name", Argument::Name),
+    ("net", Argument::Network),
+    ("net-alias", Argument::NetworkAlias),
+    ("network", Argument::Network),
+    ("network-alias", Argument::NetworkAlias),
+    ("pid", Argument::Pid),
+    ("pids-limit", Argument::PidsLimit),
+    ("platform", Argument::Platform),
+    ("privileged", Argument::Privileged),
+    ("publish", Argument::Publish),
+    ("publish-all", Argument::PublishAll),
+    ("read-only", Argument::ReadOnly),
+    ("restart", Argument::Restart),
+    ("rm", Argument::Rm),
+    ("runtime", Argument::Runtime),
+    ("security-opt", Argument::SecurityOpt),
+    ("shm-size", Argument::ShmSize),
+    ("sysctl", Argument::Sysctl),
+    ("tmpfs", Argument::Tmpfs),
+    ("tty", Argument::Terminal),
+    ("ulimit", Argument::Ulimit),
+    ("user", Argument::User),
+    ("userns", Argument::Userns),
+    ("uts", Argument::Uts),
+    ("volume", Argument::Volume),
+    ("workdir", Argument::Workdir),
 ];
 
-const SHORT: &[(char, Opt)] = &[
-    ('P', Opt::PublishAll),
-    ('d', Opt::Terminal),
-    ('e', Opt::Env),
-    ('h', Opt::Hostname),
-    ('i', Opt::Terminal),
-    ('l', Opt::Label),
-    ('m', Opt::Memory),
-    ('p', Opt::Publish),
-    ('t', Opt::Terminal),
-    ('u', Opt::User),
-    ('v', Opt::Volume),
-    ('w', Opt::Workdir),
+const SHORT: &[(char, Argument)] = &[
+    ('P', Argument::PublishAll),
+    ('d', Argument::Terminal),
+    ('e', Argument::Env),
+    ('h', Argument::Hostname),
+    ('i', Argument::Terminal),
+    ('l', Argument::Label),
+    ('m', Argument::Memory),
+    ('p', Argument::Publish),
+    ('t', Argument::Terminal),
+    ('u', Argument::User),
+    ('v', Argument::Volume),
+    ('w', Argument::Workdir),
 ];
 
-impl Opt {
+impl Argument {
     /// Whether a value follows. Those that do not take one still accept `=true` and `=false`.
     pub(super) const fn takes_value(self) -> bool {
         !matches!(self, Self::Init | Self::Privileged | Self::PublishAll | Self::ReadOnly | Self::Rm | Self::Terminal)
@@ -135,7 +135,7 @@ impl Opt {
 }
 
 /// The argument a word names, and the value attached to it.
-pub(super) fn find(word: &str) -> Option<(Opt, Option<&str>)> {
+pub(super) fn find(word: &str) -> Option<(Argument, Option<&str>)> {
     if let Some(long) = word.strip_prefix("--") {
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value)),
@@ -155,5 +155,5 @@ pub(super) fn find(word: &str) -> Option<(Opt, Option<&str>)> {
     }
     // `-it` is two arguments; only those without a meaning here come together in practice.
     let harmless = rest.chars().all(|c| matches!(c, 'd' | 'i' | 't'));
-    (rest.is_empty() || *option == Opt::Terminal && harmless).then_some((*option, None))
+    (rest.is_empty() || *option == Argument::Terminal && harmless).then_some((*option, None))
 }

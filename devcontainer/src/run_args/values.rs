@@ -1,74 +1,74 @@
 //! The values of the arguments.
 
-use super::{RunArgs, Ulimit, options::Opt};
+use super::{RunArgs, Ulimit, options::Argument};
 use crate::mount::{Mount, MountKind};
 
 /// Sets what an argument says. The error is a reason in words.
-pub(super) fn set(args: &mut RunArgs, option: Opt, value: &str) -> Result<(), String> {
+pub(super) fn set(args: &mut RunArgs, option: Argument, value: &str) -> Result<(), String> {
     let text = value.to_owned();
     match option {
-        Opt::AddHost => args.add_hosts.push(host(value)?),
-        Opt::CapAdd => args.cap_add.push(text),
-        Opt::CapDrop => args.cap_drop.push(text),
-        Opt::Cgroupns => args.cgroupns = Some(text),
-        Opt::CpuShares => args.cpu_shares = Some(number(value)?),
-        Opt::Cpus => args.cpus = Some(cpus(value)?),
-        Opt::CpusetCpus => args.cpuset_cpus = Some(text),
-        Opt::Device => args.devices.push(text),
-        Opt::Dns => args.dns.push(text),
-        Opt::DnsOption => args.dns_options.push(text),
-        Opt::DnsSearch => args.dns_search.push(text),
-        Opt::Entrypoint => args.entrypoint = Some(text),
-        Opt::Env => {
+        Argument::AddHost => args.add_hosts.push(host(value)?),
+        Argument::CapAdd => args.cap_add.push(text),
+        Argument::CapDrop => args.cap_drop.push(text),
+        Argument::Cgroupns => args.cgroupns = Some(text),
+        Argument::CpuShares => args.cpu_shares = Some(number(value)?),
+        Argument::Cpus => args.cpus = Some(cpus(value)?),
+        Argument::CpusetCpus => args.cpuset_cpus = Some(text),
+        Argument::Device => args.devices.push(text),
+        Argument::Dns => args.dns.push(text),
+        Argument::DnsOption => args.dns_options.push(text),
+        Argument::DnsSearch => args.dns_search.push(text),
+        Argument::Entrypoint => args.entrypoint = Some(text),
+        Argument::Env => {
             let (name, value) = pair(value);
             if name.is_empty() {
                 return Err("the variable has no name".to_owned());
             }
             args.env.insert(name, value);
         }
-        Opt::EnvFile => args.env_files.push(text),
-        Opt::Expose => args.expose.push(text),
-        Opt::Gpus => args.gpus = Some(text),
-        Opt::GroupAdd => args.group_add.push(text),
-        Opt::Hostname => args.hostname = Some(text),
-        Opt::Init => args.init = Some(flag(value)?),
-        Opt::Ipc => args.ipc = Some(text),
-        Opt::Label => {
+        Argument::EnvFile => args.env_files.push(text),
+        Argument::Expose => args.expose.push(text),
+        Argument::Gpus => args.gpus = Some(text),
+        Argument::GroupAdd => args.group_add.push(text),
+        Argument::Hostname => args.hostname = Some(text),
+        Argument::Init => args.init = Some(flag(value)?),
+        Argument::Ipc => args.ipc = Some(text),
+        Argument::Label => {
             let (name, value) = pair(value);
             args.labels.insert(name, value.unwrap_or_default());
         }
-        Opt::Memory => args.memory = Some(size(value)?),
-        Opt::MemoryReservation => args.memory_reservation = Some(size(value)?),
-        Opt::MemorySwap if value == "-1" => args.memory_swap = Some(-1),
-        Opt::MemorySwap => args.memory_swap = Some(i64::try_from(size(value)?).unwrap_or(i64::MAX)),
-        Opt::Mount => args.mounts.push(Mount::parse(value).map_err(|e| e.to_string())?),
-        Opt::Name => args.name = Some(text),
-        Opt::Network => args.network = Some(text),
-        Opt::NetworkAlias => args.network_aliases.push(text),
-        Opt::Pid => args.pid = Some(text),
-        Opt::PidsLimit => args.pids_limit = Some(number(value)?),
-        Opt::Platform => args.platform = Some(text),
-        Opt::Privileged => args.privileged = Some(flag(value)?),
-        Opt::Publish => args.publish.push(text),
-        Opt::PublishAll => args.publish_all = Some(flag(value)?),
-        Opt::ReadOnly => args.read_only = Some(flag(value)?),
-        Opt::Restart => args.restart = Some(text),
-        Opt::Rm => args.rm = Some(flag(value)?),
-        Opt::Runtime => args.runtime = Some(text),
-        Opt::SecurityOpt => args.security_opt.push(text),
-        Opt::ShmSize => args.shm_size = Some(size(value)?),
-        Opt::Sysctl => {
+        Argument::Memory => args.memory = Some(size(value)?),
+        Argument::MemoryReservation => args.memory_reservation = Some(size(value)?),
+        Argument::MemorySwap if value == "-1" => args.memory_swap = Some(-1),
+        Argument::MemorySwap => args.memory_swap = Some(i64::try_from(size(value)?).unwrap_or(i64::MAX)),
+        Argument::Mount => args.mounts.push(Mount::parse(value).map_err(|e| e.to_string())?),
+        Argument::Name => args.name = Some(text),
+        Argument::Network => args.network = Some(text),
+        Argument::NetworkAlias => args.network_aliases.push(text),
+        Argument::Pid => args.pid = Some(text),
+        Argument::PidsLimit => args.pids_limit = Some(number(value)?),
+        Argument::Platform => args.platform = Some(text),
+        Argument::Privileged => args.privileged = Some(flag(value)?),
+        Argument::Publish => args.publish.push(text),
+        Argument::PublishAll => args.publish_all = Some(flag(value)?),
+        Argument::ReadOnly => args.read_only = Some(flag(value)?),
+        Argument::Restart => args.restart = Some(text),
+        Argument::Rm => args.rm = Some(flag(value)?),
+        Argument::Runtime => args.runtime = Some(text),
+        Argument::SecurityOpt => args.security_opt.push(text),
+        Argument::ShmSize => args.shm_size = Some(size(value)?),
+        Argument::Sysctl => {
             let (name, value) = pair(value);
             args.sysctls.insert(name, value.unwrap_or_default());
         }
-        Opt::Terminal => {}
-        Opt::Tmpfs => args.mounts.push(tmpfs(value)?),
-        Opt::Ulimit => args.ulimits.push(ulimit(value)?),
-        Opt::User => args.user = Some(text),
-        Opt::Userns => args.userns = Some(text),
-        Opt::Uts => args.uts = Some(text),
-        Opt::Volume => args.mounts.push(Mount::parse_volume(value).map_err(|e| e.to_string())?),
-        Opt::Workdir => args.workdir = Some(text),
+        Argument::Terminal => {}
+        Argument::Tmpfs => args.mounts.push(tmpfs(value)?),
+        Argument::Ulimit => args.ulimits.push(ulimit(value)?),
+        Argument::User => args.user = Some(text),
+        Argument::Userns => args.userns = Some(text),
+        Argument::Uts => args.uts = Some(text),
+        Argument::Volume => args.mounts.push(Mount::parse_volume(value).map_err(|e| e.to_string())?),
+        Argument::Workdir => args.workdir = Some(text),
     }
     Ok(())
 }
@@ -125,12 +125,10 @@ fn size(value: &str) -> Result<u64, String> {
         return whole.checked_mul(unit).ok_or_else(wrong);
     }
     let number: f64 = digits.parse().map_err(|_| wrong())?;
-    #[expect(clippy::cast_precision_loss, reason = "units are powers of two")]
     let bytes = number * unit as f64;
     if !(0.0..9e18).contains(&bytes) {
         return Err(wrong());
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked just now")]
     Ok(bytes as u64)
 }
 
