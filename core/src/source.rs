@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::image::ImageRef;
 
+pub mod error;
 pub mod git_url;
+mod link;
 pub mod parse;
+mod path;
+mod reference;
 
+pub use error::SourceError;
 pub use git_url::GitUrl;
-pub use parse::SourceError;
 
 /// Where a workspace's content comes from.
 ///
@@ -141,15 +145,7 @@ impl fmt::Display for Source {
         match self {
             Self::Git(git) => {
                 write!(f, "{}", git.url)?;
-                match &git.reference {
-                    Reference::Head => Ok(()),
-                    Reference::Name(name)
-                    | Reference::Branch(name)
-                    | Reference::Tag(name)
-                    | Reference::Commit(name)
-                    | Reference::RefAndPath(name) => write!(f, "#{name}"),
-                    Reference::Request { full_ref, .. } => write!(f, "#{full_ref}"),
-                }
+                reference::print(f, &git.reference, git.path.as_deref())
             }
             Self::Image { image } => write!(f, "{image}"),
             Self::Empty => f.write_str("empty"),

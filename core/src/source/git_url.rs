@@ -26,6 +26,18 @@ impl GitUrl {
         &self.0
     }
 
+    /// The URL without password or token, for the clone inside the workspace; a user name stays for SSH.
+    #[must_use]
+    pub fn without_secrets(&self) -> Url {
+        let mut url = self.0.clone();
+        // Neither can fail: without a host there is nothing to remove.
+        let _ = url.set_password(None);
+        if url.scheme() != "ssh" {
+            let _ = url.set_username("");
+        }
+        url
+    }
+
     /// The host with its port if it has one; empty for `file:`.
     #[must_use]
     pub fn host(&self) -> String {
