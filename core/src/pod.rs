@@ -123,6 +123,12 @@ pub struct ContainerSpec {
     pub privileged: bool,
     /// Linux capabilities to add.
     pub cap_add: Vec<String>,
+    /// Linux capabilities to take away.
+    #[serde(default)]
+    pub cap_drop: Vec<String>,
+    /// Devices of the host, each as `host[:container[:rwm]]`; only where the policy admits them.
+    #[serde(default)]
+    pub devices: Vec<String>,
     /// Security options as the engine spells them.
     pub security_opt: Vec<String>,
     /// The container's host name.

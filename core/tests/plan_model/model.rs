@@ -457,6 +457,8 @@ fn spec(id: WorkspaceId) -> PodSpec {
         init: true,
         privileged: false,
         cap_add: Vec::new(),
+        cap_drop: Vec::new(),
+        devices: Vec::new(),
         security_opt: Vec::new(),
         hostname: "fox".to_owned(),
         extra_hosts: Vec::new(),
