@@ -53,6 +53,16 @@ macro_rules! id {
                 Self(Uuid::now_v7())
             }
 
+            /// The id that belongs to a text: always the same one (UUID version 8, RFC 9562).
+            #[must_use]
+            pub fn derived(text: &str) -> Self {
+                use sha2::Digest as _;
+                let digest = sha2::Sha256::digest(concat!($prefix, "/").bytes().chain(text.bytes()).collect::<Vec<_>>());
+                let mut bytes = [0; 16];
+                bytes.copy_from_slice(&digest[..16]);
+                Self(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+            }
+
             /// The UUID inside, for the database.
             #[must_use]
             pub const fn uuid(self) -> Uuid {

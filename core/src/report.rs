@@ -19,3 +19,13 @@ pub fn chain(error: &(dyn Error + '_)) -> String {
     }
     line
 }
+
+/// The same for a fault.
+#[must_use]
+pub fn chain_of(fault: &(dyn crate::fault::Fault + '_)) -> String {
+    let mut line = fault.to_string();
+    if let Some(source) = fault.source() {
+        let _ = write!(line, ": {}", chain(source));
+    }
+    line
+}

@@ -88,3 +88,22 @@ impl Resolution {
         }
     }
 }
+
+/// A question: what would become of this source? Stored as JSON; a worker answers it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// What was pasted.
+    pub source: crate::source::Source,
+    /// What was asked for beside it.
+    pub wishes: crate::workspace::Wishes,
+}
+
+/// The answer to an [`Inquiry`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// This is what would happen.
+    Resolved(Box<Resolution>),
+    /// This is what would go wrong.
+    Failed(crate::failure::Failure),
+}
