@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{diagnostic::Diagnostic, jsonc, properties::Properties, scenario::Scenario};
+use crate::{
+    diagnostic::{Diagnostic, Severity},
+    jsonc,
+    properties::Properties,
+    scenario::Scenario,
+};
 
 pub(crate) use legacy::truthy;
 
@@ -37,6 +42,10 @@ impl DevContainer {
         let document = jsonc::parse(file, text);
         let mut diagnostics = document.diagnostics;
         let Some(root) = document.root else {
+            // Whatever was found last is why there is no value.
+            if let Some(last) = diagnostics.last_mut() {
+                last.severity = Severity::Error;
+            }
             return Parsed { config: None, diagnostics };
         };
         let Some(map) = root.to_object() else {
@@ -72,3 +81,6 @@ impl DevContainer {
         self.file.rsplit_once('/').map_or("", |(folder, _)| folder)
     }
 }
+
+#[cfg(test)]
+mod tests;

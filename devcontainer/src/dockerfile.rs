@@ -92,40 +92,47 @@ impl Dockerfile {
     /// an answer.
     #[must_use]
     pub fn base_image(&self, target: Option<&str>, arguments: &Arguments) -> Option<String> {
-        let mut at = self.target(target)?;
-        for _ in 0..MAX_CHAIN {
-            let image = self.image_of(at, arguments);
-            match self.named(&image, at) {
-                Some(earlier) => at = earlier,
-                None => return Some(image),
-            }
-        }
-        None
+        let last = *self.chain(target, arguments).last()?;
+        Some(self.image_of(last, arguments))
     }
 
     /// The user that a stage ends with, where the Dockerfile says it; `None` means the base
     /// image's.
     #[must_use]
     pub fn user(&self, target: Option<&str>, arguments: &Arguments) -> Option<String> {
-        let mut at = self.target(target)?;
-        for _ in 0..MAX_CHAIN {
-            let instructions = &self.stages.get(at)?.instructions;
-            let last = instructions.iter().rposition(|i| matches!(i, Instruction::User(_)));
-            if let Some((index, Instruction::User(user))) = last.and_then(|i| Some((i, instructions.get(i)?))) {
-                return Some(expand::in_stage(self, arguments, user, at, index)).filter(|user| !user.is_empty());
-            }
-            at = self.named(&self.image_of(at, arguments), at)?;
-        }
-        None
+        self.chain(target, arguments)
+            .into_iter()
+            .find_map(|at| {
+                let instructions = &self.stages.get(at)?.instructions;
+                let last = instructions.iter().rposition(|i| matches!(i, Instruction::User(_)))?;
+                let Instruction::User(user) = instructions.get(last)? else { return None };
+                Some(expand::in_stage(self, arguments, user, at, last))
+            })
+            .filter(|user| !user.is_empty())
     }
 
-    /// The latest stage before `before` with this name. A `FROM` can only mean an earlier stage,
-    /// so `FROM node AS node` means the image, and there are no circles.
-    fn named(&self, name: &str, before: usize) -> Option<usize> {
-        self.stages
-            .iter()
-            .take(before)
-            .rposition(|stage| stage.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(name)))
+    /// A stage and the stages it is made from, down to the one that is made from an image.
+    fn chain(&self, target: Option<&str>, arguments: &Arguments) -> Vec<usize> {
+        let mut chain: Vec<usize> = self.target(target).into_iter().collect();
+        while let Some(last) = chain.last()
+            && chain.len() < MAX_CHAIN
+        {
+            let parent = self.named(&self.image_of(*last, arguments), *last);
+            match parent.filter(|parent| !chain.contains(parent)) {
+                Some(parent) => chain.push(parent),
+                None => break,
+            }
+        }
+        chain
+    }
+
+    /// The stage that `FROM name` means in the stage `at`: the latest one before it. The reference
+    /// also takes a later one, so that comes second; a stage never means itself, so that
+    /// `FROM node AS node` is the image.
+    fn named(&self, name: &str, at: usize) -> Option<usize> {
+        let is = |stage: &Stage| stage.name.as_ref().is_some_and(|n| n.eq_ignore_ascii_case(name));
+        let before = self.stages.iter().take(at).rposition(is);
+        before.or_else(|| Some(at + 1 + self.stages.iter().skip(at + 1).position(is)?))
     }
 
     fn image_of(&self, at: usize, arguments: &Arguments) -> String {

@@ -217,9 +217,6 @@ impl Parser<'_> {
             Token::OpenBracket | Token::OpenBrace if depth >= MAX_DEPTH => {
                 let message = format!("values may be nested {MAX_DEPTH} levels deep at most");
                 self.report("nested-too-deeply", &message, None);
-                if let Some(last) = self.diagnostics.last_mut() {
-                    last.severity = crate::diagnostic::Severity::Error;
-                }
                 self.too_deep = true;
                 self.token = Token::End;
                 return None;

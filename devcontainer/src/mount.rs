@@ -50,6 +50,9 @@ pub enum MountError {
     /// Neither a string nor an object.
     #[error("a mount is a string such as \"type=volume,source=cache,target=/cache\" or an object")]
     Shape,
+    /// Not the short form of a volume.
+    #[error("a volume is written as [source:]target[:options]")]
+    Volume,
     /// There is no `target`.
     #[error("the mount has no target")]
     NoTarget,
@@ -112,14 +115,14 @@ impl Mount {
     /// with `/`, `.` or `~` is a path of the host, any other is the name of a volume.
     ///
     /// # Errors
-    /// [`MountError::NoTarget`] for an empty text or target.
+    /// [`MountError::NoTarget`] for an empty text or target, [`MountError::Volume`] for too many parts.
     pub fn parse_volume(text: &str) -> Result<Self, MountError> {
         let parts: Vec<&str> = text.split(':').collect();
         let (source, target, options) = match parts.as_slice() {
             [target] => (None, *target, ""),
             [source, target] => (Some(*source), *target, ""),
             [source, target, options] => (Some(*source), *target, *options),
-            _ => return Err(MountError::Shape),
+            _ => return Err(MountError::Volume),
         };
         if target.is_empty() {
             return Err(MountError::NoTarget);

@@ -15,6 +15,18 @@ mod apply;
 
 pub use apply::Substitute;
 
+/// The names of all variables; `env` is an old, undocumented name that real files use.
+pub const NAMES: [&str; 8] = [
+    "localEnv",
+    "env",
+    "localWorkspaceFolder",
+    "localWorkspaceFolderBasename",
+    "containerWorkspaceFolder",
+    "containerWorkspaceFolderBasename",
+    "devcontainerId",
+    "containerEnv",
+];
+
 /// One substitution may add at most this many bytes. Without a bound, a text that names a long
 /// variable often would fill the memory.
 pub const MAX_GROWTH: usize = 8 << 20;
@@ -153,7 +165,6 @@ impl Variables {
             Ok(Some(value.or(default).unwrap_or_default()))
         };
         match name {
-            // `env` is an old, undocumented name that real files use.
             "localEnv" | "env" => from_env(&self.local_env),
             "containerEnv" => from_env(&self.container_env),
             "localWorkspaceFolder" => Ok(self.local_workspace_folder.as_deref()),

@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 use super::vocabulary::{BUILD, Form, HOST, PORT, PROPERTIES};
 use crate::{
     diagnostic::Diagnostic,
-    jsonc::{Member, Node},
+    jsonc::{Kind, Member, Node},
     mount::Mount,
     port::ForwardPort,
     scenario::Scenario,
+    variables,
 };
 
 /// More findings than this about one file are not worth reading.
@@ -20,6 +21,7 @@ pub(super) fn check(file: &str, text: &str, root: &Node, map: &Map<String, Value
     if let Some(build) = root.member("build") {
         checker.members(&build.node, BUILD, "build.");
     }
+    checker.variables(root);
     checker.combination(root, map);
     checker.findings
 }
@@ -204,6 +206,43 @@ impl Checker<'_> {
         }
     }
 
+    /// Texts outside of `customizations`, where tools have variables of their own.
+    fn variables(&mut self, node: &Node) {
+        for element in node.elements() {
+            self.variables(element);
+        }
+        for member in node.members() {
+            if !matches!(member.name.as_str(), "customizations" | "settings") {
+                self.variables(&member.node);
+            }
+        }
+        for inner in mentioned(node) {
+            self.variable(node, &inner);
+        }
+    }
+
+    fn variable(&mut self, node: &Node, inner: &str) {
+        let name = inner.split(':').next().unwrap_or_default();
+        let whole = format!("${{{}}}", short(inner));
+        if matches!(name, "localEnv" | "env" | "containerEnv") && !inner.contains(':') {
+            let message = format!("\"{whole}\" names no environment variable");
+            let finding = Diagnostic::error(self.file, "variable-without-name", message);
+            return self.say(finding.hint(format!("write ${{{name}:NAME}}")), node.start, node.end);
+        }
+        // Commands have variables of the shell, so only what is nearly one of ours is reported.
+        if variables::NAMES.contains(&name) || name.len() > 40 {
+            return;
+        }
+        let near = variables::NAMES.iter().find(|known| {
+            known.len() > 3 && strsim::damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase()) <= 2
+        });
+        if let Some(known) = near {
+            let message = format!("\"{whole}\" is not a variable and stays as it is");
+            let finding = Diagnostic::warning(self.file, "unknown-variable", message);
+            self.say(finding.hint(format!("did you mean ${{{known}}}?")), node.start, node.end);
+        }
+    }
+
     fn combination(&mut self, root: &Node, map: &Map<String, Value>) {
         let scenario = Scenario::of(&crate::properties::Properties(map.clone()));
         if matches!(scenario, Scenario::None) {
@@ -246,4 +285,11 @@ impl Checker<'_> {
 
 fn short(name: &str) -> String {
     name.chars().take(60).collect()
+}
+
+fn mentioned(node: &Node) -> std::collections::BTreeSet<String> {
+    match &node.kind {
+        Kind::Plain(value) => variables::mentioned(value),
+        Kind::Array(_) | Kind::Object(_) => Default::default(),
+    }
 }

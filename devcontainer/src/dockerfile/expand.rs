@@ -114,7 +114,8 @@ impl Expander<'_> {
     /// where alone an argument of another place counts.
     fn find(&self, name: &str, mut place: Place, with_env: bool, depth: usize) -> Option<String> {
         let mut own_stage = true;
-        loop {
+        // Stages that are made from each other in a circle end with the chain.
+        for _ in 0..super::MAX_CHAIN {
             let (instructions, before) = match place {
                 Place::Preamble(before) => (&self.file.preamble, before),
                 Place::Stage(stage, before) => (&self.file.stages.get(stage)?.instructions, before),
@@ -151,6 +152,7 @@ impl Expander<'_> {
                 None => Place::Preamble(self.file.preamble.len()),
             };
         }
+        None
     }
 }
 

@@ -23,6 +23,13 @@ fn the_base_image_is_followed_through_stages() {
 }
 
 #[test]
+fn a_later_stage_is_meant_if_there_is_no_earlier_one() {
+    let text = "FROM image1 as s1\nUSER u1\nFROM s3 as s2\nFROM image3 as s3\nUSER u3a\nUSER u3b\nFROM image4 as s4";
+    assert_eq!(base(text, Some("s2"), &[]).as_deref(), Some("image3"));
+    assert_eq!(user(text, Some("s2"), &[]).as_deref(), Some("u3b"));
+}
+
+#[test]
 fn a_stage_named_like_its_image_means_the_image() {
     assert_eq!(base("FROM node AS node\nFROM node", None, &[]).as_deref(), Some("node"));
     assert_eq!(base("FROM b AS a\nFROM a AS b", None, &[]).as_deref(), Some("b"));
@@ -37,6 +44,36 @@ fn arguments_choose_the_image() {
     assert_eq!(base("ARG Y\nFROM a${Y:+'d'}", None, &[("Y", "1")]).as_deref(), Some("ad"));
     assert_eq!(base("FROM img-$TARGETARCH", None, &[]).as_deref(), Some("img-amd64"));
     assert_eq!(base("FROM a:$UNDECLARED", None, &[("UNDECLARED", "1")]).as_deref(), Some("a:"));
+}
+
+#[test]
+fn quotes_around_and_inside_expressions_vanish() {
+    let given: &[(&str, &str)] = &[("cloud", "x/")];
+    for (from, without, with) in [
+        ("${cloud:+\"m/\"}a\"", "a", "m/a"),
+        ("\"${cloud:+\"m/\"}a\"", "a", "m/a"),
+        ("\"${cloud:-\"m/\"}a\"", "m/a", "x/a"),
+        ("${cloud:-\"m/\"}a as label", "m/a", "x/a"),
+    ] {
+        let text = format!("ARG cloud\nFROM {from}\n");
+        assert_eq!(base(&text, None, &[]).as_deref(), Some(without), "{from}");
+        assert_eq!(base(&text, None, given).as_deref(), Some(with), "{from}");
+    }
+}
+
+#[test]
+fn the_nearest_argument_or_variable_names_the_user() {
+    for (text, expected) in [
+        ("FROM a\nENV N=1\nARG N=2\nUSER $N", Some("2")),
+        ("FROM a as one\nENV N=1\nARG N=2\nFROM one as two\nUSER $N", Some("1")),
+        ("ARG N=1\nFROM a\nUSER $N", Some("1")),
+        ("FROM a\nENV N=1\nARG N\nUSER $N", Some("1")),
+        ("FROM a\nUSER $N", None),
+        ("FROM a\nARG N=1\nENV N=2\nUSER $N", Some("2")),
+        ("FROM a\nARG N=1\nENV M=2\nUSER A${N}A${M}A", Some("A1A2A")),
+    ] {
+        assert_eq!(user(text, None, &[]).as_deref(), expected, "{text}");
+    }
 }
 
 #[test]
