@@ -96,6 +96,12 @@ impl Place {
 
 /// World-writable and sticky, like /tmp: each user keeps a folder of its own in it.
 fn shared_folder(path: &Path) -> std::io::Result<()> {
+    // The smallest images have neither /run nor /tmp.
+    if let Some(parent) = path.parent()
+        && !parent.exists()
+    {
+        DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+    }
     match DirBuilder::new().mode(0o1777).create(path) {
         Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o1777)),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
