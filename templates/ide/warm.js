@@ -1,8 +1,7 @@
-// Fills the bundle's cache of compiled code: starts the IDE once, asks for the workbench, ends it.
-// Run by `build` with the bundle's own Node at the place where containers will mount it.
+// Compiles ahead: starts the IDE in this process, asks for the workbench, keeps what was compiled.
+// Run by `build` with the bundle's own Node; the bundle must be writable.
 "use strict";
 
-const { spawn } = require("node:child_process");
 const fs = require("node:fs");
 const http = require("node:http");
 const os = require("node:os");
@@ -10,8 +9,9 @@ const path = require("node:path");
 
 const bundle = process.argv[2];
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "steading-ide-warm-"));
-const cache = path.join(scratch, "cache");
 const socket = path.join(scratch, "socket");
+const { exit } = process;
+const { keep } = require(path.join(bundle, "load.js"));
 
 const get = () =>
   new Promise((resolve, reject) => {
@@ -25,31 +25,27 @@ const get = () =>
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function warm() {
-  const args = ["--auth", "none", "--socket", socket, "--user-data-dir", path.join(scratch, "data"), "/"];
-  const env = { PATH: process.env.PATH, HOME: scratch, STEADING_IDE_CACHE: cache };
-  const ide = spawn(process.execPath, [path.join(bundle, "entry.js"), ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  for (const stream of [ide.stdout, ide.stderr]) stream.on("data", (chunk) => (said += chunk));
-  const ended = new Promise((resolve) => ide.on("exit", resolve));
-  try {
-    for (let tries = 1; ; tries += 1) {
-      const status = await get().catch(() => undefined);
-      if (status === 200) break;
-      if (tries === 300 || ide.exitCode !== null) throw new Error(`the workbench does not answer (${status}):\n${said}`);
-      await pause(100);
+  for (let tries = 0; tries < 300; tries += 1) {
+    if ((await get().catch(() => undefined)) === 200) {
+      keep();
+      return;
     }
-    await pause(1000);
-  } finally {
-    ide.kill("SIGTERM");
+    await pause(100);
   }
-  await ended;
-  const [filled] = fs.readdirSync(cache);
-  fs.cpSync(path.join(cache, filled), path.join(bundle, "compiled"), { recursive: true });
+  throw new Error("the workbench does not answer");
 }
 
+process.env.HOME = scratch;
+process.argv.splice(1, 2, path.join(bundle, "entry.js"));
+process.argv.push("--auth", "none", "--socket", socket, "--user-data-dir", path.join(scratch, "data"), "--log", "error", "/");
+require(path.join(bundle, "entry.js"));
 warm()
-  .finally(() => fs.rmSync(scratch, { recursive: true, force: true }))
+  .then(() => 0)
   .catch((error) => {
     console.error(error.message);
-    process.exit(1);
+    return 1;
+  })
+  .then((status) => {
+    fs.rmSync(scratch, { recursive: true, force: true });
+    exit(status);
   });
