@@ -3,8 +3,8 @@
 //! Text and facts go in, a plan comes out. Nothing here reads a disk, opens a socket or starts a
 //! process. The pipeline, one arrow per module:
 //!
-//! [`discover`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
-//! [`metadata`] reads what the base image adds → [`merge`] folds the [`Layer`]s into [`Merged`] →
+//! [`discover()`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
+//! [`metadata`] reads what the base image adds → [`merge()`] folds the [`Layer`]s into [`Merged`] →
 //! [`variables`] fills in what is known → [`build`] and [`lifecycle`] say what to do.
 //!
 //! Behaviour follows the reference implementation where that and the text of the specification

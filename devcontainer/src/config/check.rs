@@ -57,6 +57,10 @@ impl Checker<'_> {
     }
 
     fn unknown(&mut self, member: &Member, known: &[(&str, Form)], name: &str) {
+        // Comparing names is the costly part, so it ends with what is shown.
+        if self.findings.len() >= MAX_FINDINGS {
+            return;
+        }
         let mut finding = Diagnostic::warning(
             self.file,
             "unknown-property",
@@ -222,6 +226,9 @@ impl Checker<'_> {
     }
 
     fn variable(&mut self, node: &Node, inner: &str) {
+        if self.findings.len() >= MAX_FINDINGS {
+            return;
+        }
         let name = inner.split(':').next().unwrap_or_default();
         let whole = format!("${{{}}}", short(inner));
         if matches!(name, "localEnv" | "env" | "containerEnv") && !inner.contains(':') {

@@ -85,6 +85,9 @@ struct Expander<'a> {
 
 impl Expander<'_> {
     fn expand(&self, text: &str, place: Place, with_env: bool, depth: usize) -> String {
+        if text.len() > MAX_LENGTH {
+            return String::new();
+        }
         if depth > MAX_DEPTH || !text.contains('$') {
             return text.to_owned();
         }
