@@ -169,8 +169,12 @@ impl Job {
         write_whole(&self.exit_file(), &to_json(exit)?, 0o644)
     }
 
-    /// Forgets an earlier run; the caller holds the start lock.
+    /// Forgets an earlier run; the caller holds the start lock. Should the runner alone have been killed, what it left
+    /// is ended first: two of one job at a time would fight over the same files and ports.
     pub fn forget(&self, keep_log: bool) {
+        if let State::Lost(Run { pid: Some(pid), ticks, .. }) = self.state() {
+            process::signal_group(pid, ticks, Signal::SIGKILL);
+        }
         let _ = fs::remove_file(self.exit_file());
         if !keep_log {
             let _ = fs::remove_file(self.log());

@@ -71,8 +71,11 @@ fn a_dead_service_is_known_and_started_again() {
 #[test]
 fn a_service_stops_on_its_own_and_all_it_started() {
     let world = World::new();
-    let main = Main::start(&world, &json!({"service": service(&["sh", "-c", "trap '' TERM; sleep 61 & sleep 62"])}));
-    eventually("it runs", || world.json(&["service", "status", "ide"])["pid"].is_i64());
+    let main = Main::start(
+        &world,
+        &json!({"service": service(&["sh", "-c", "trap '' TERM; echo deaf; sleep 61 & sleep 62"])}),
+    );
+    eventually("it is deaf", || text(&world.run(&["service", "log", "ide"]).stdout) == "deaf\n");
     let stopped = world.json(&["service", "stop", "ide", "--grace", "0.1"]);
     assert_eq!((&stopped["state"], &stopped["exit"]), (&"done".into(), &137.into()));
     main.stop();

@@ -72,12 +72,11 @@ fn a_killed_runner_is_an_interruption_and_may_begin_again() {
     let world = World::new();
     let script = format!("echo x >> {}; echo begun; sleep 30", world.path("count").display());
     let mut caller = world.hook("k", &[], &script).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    eventually("it runs", || world.read("count") == "x\n");
+    eventually("it runs", || world.json(&["hook", "status", "k"])["bytes"] == 6);
     let pid = world.json(&["hook", "status", "k"])["pid"].as_i64().unwrap();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let runner: i32 = stat.rsplit_once(") ").unwrap().1.split(' ').nth(1).unwrap().parse().unwrap();
     kill(Pid::from_raw(runner), Signal::SIGKILL).unwrap();
-    kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGKILL).unwrap();
     let mut said = String::new();
     caller.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(caller.wait().unwrap().code(), Some(125));
@@ -86,8 +85,10 @@ fn a_killed_runner_is_an_interruption_and_may_begin_again() {
     let asked = world.hook("k", &[], &script).output().unwrap();
     assert_eq!((asked.status.code(), text(&asked.stdout)), (Some(125), "begun\n".to_owned()));
     assert_eq!(world.json(&["hook", "status", "k"])["state"], "lost");
+    assert_eq!(world.read("count"), "x\n");
     let again = world.hook("k", &["--again"], "echo anew").output().unwrap();
     assert_eq!((again.status.code(), text(&again.stdout)), (Some(0), "anew\n".to_owned()));
+    assert!(!runs(pid), "what an orphan was doing is ended before it is done again");
     let settled = world.hook("k", &["--again"], "echo no").output().unwrap();
     assert_eq!(text(&settled.stdout), "anew\n", "what ended is not begun again");
 }
