@@ -1,0 +1,137 @@
+//! Commands in a workspace: who runs them, where, with what environment, and how their output is kept.
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use steading_core::runtime::{Chunk, Exec, Process, RuntimeError};
+use steading_core::{Phase, Workspace};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::app::App;
+use crate::caller::{Enter, Granted};
+use crate::problem::ApiError;
+use crate::views::exec::{ExecResultView, ExecView};
+
+/// So much of each stream is kept.
+const STREAM_LIMIT: usize = 1 << 20;
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// A stream's beginning, and whether there was more.
+#[derive(Debug, Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    truncated: bool,
+}
+
+impl Kept {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = STREAM_LIMIT - self.bytes.len();
+        self.truncated |= bytes.len() > room;
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn text(self) -> (String, bool) {
+        (String::from_utf8_lossy(&self.bytes).into_owned(), self.truncated)
+    }
+}
+
+/// What a person's command looks like to the runtime: as the remote user, in the opened folder, with
+/// `remoteEnv`, unless the request says otherwise.
+#[must_use]
+pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
+    let spec = workspace.spec.as_ref();
+    let mut env: std::collections::BTreeMap<String, String> = spec
+        .map(|s| s.remote_env.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect())
+        .unwrap_or_default();
+    env.extend(view.env.clone());
+    let command = match view.cmd.as_slice() {
+        [script] => vec!["/bin/sh".to_owned(), "-c".to_owned(), script.clone()],
+        argv => argv.to_vec(),
+    };
+    Exec {
+        container: None,
+        command,
+        user: view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone())),
+        folder: view.workdir.clone().or_else(|| spec.map(|s| s.workspace_folder.clone())),
+        env,
+        tty: None,
+        stdin: view.stdin.is_some(),
+    }
+}
+
+/// Says so when there is no container to enter.
+pub fn check_enterable(workspace: &Workspace) -> Result<(), ApiError> {
+    if workspace.spec.is_some() && !matches!(workspace.phase, Phase::Stopped | Phase::Stopping | Phase::Deleting) {
+        return Ok(());
+    }
+    Err(not_running(workspace))
+}
+
+fn not_running(workspace: &Workspace) -> ApiError {
+    ApiError::conflict(
+        "workspace-not-running",
+        format!("The workspace is {}.", workspace.phase),
+        "Start it and wait until it is running.",
+    )
+}
+
+/// Runs a command to its end.
+pub async fn run(app: &App, granted: &Granted<Enter>, view: ExecView) -> Result<ExecResultView, ApiError> {
+    let workspace = granted.workspace();
+    check_enterable(workspace)?;
+    let timeout = view.timeout_seconds.map_or(DEFAULT_TIMEOUT, |s| Duration::from_secs(s.into()));
+    let process = app.runtime.exec(granted.id(), command(workspace, &view)).await;
+    let process = process.map_err(|error| match error {
+        RuntimeError::Gone => not_running(workspace),
+        other => ApiError::from_fault(&other),
+    })?;
+    match tokio::time::timeout(timeout, collect(process, view.stdin)).await {
+        Ok(result) => result.map_err(|error| ApiError::from_fault(&error)),
+        Err(_) => Err(ApiError::unprocessable(
+            "exec-timeout",
+            format!("The command did not end within {} seconds.", timeout.as_secs()),
+            Some("It may still run. Give `timeout_seconds`, or start it in the background.".to_owned()),
+        )),
+    }
+}
+
+async fn collect(mut process: Process, stdin: Option<String>) -> Result<ExecResultView, RuntimeError> {
+    let input = process.stdin.take();
+    // Input and output flow at once: a command that answers while it reads must not stall.
+    let feed = async move {
+        if let (Some(mut input), Some(text)) = (input, stdin) {
+            // A command that stops reading early is no error of ours.
+            let _ = input.write_all(text.as_bytes()).await;
+            let _ = input.shutdown().await;
+        }
+    };
+    let drain = async {
+        let (mut stdout, mut stderr) = (Kept::default(), Kept::default());
+        while let Some(Ok(chunk)) = process.output.next().await {
+            match chunk {
+                Chunk::Stdout(bytes) => stdout.push(&bytes),
+                Chunk::Stderr(bytes) => stderr.push(&bytes),
+            }
+        }
+        (stdout, stderr)
+    };
+    let ((), (stdout, stderr)) = tokio::join!(feed, drain);
+    let exit_code = process.control.exit_code().await?;
+    let ((stdout, stdout_truncated), (stderr, stderr_truncated)) = (stdout.text(), stderr.text());
+    Ok(ExecResultView { exit_code, stdout, stderr, stdout_truncated, stderr_truncated })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_cut_and_marked() {
+        let mut kept = Kept::default();
+        kept.push(&vec![b'x'; STREAM_LIMIT]);
+        assert!(!kept.truncated);
+        kept.push(b"y");
+        let (text, truncated) = kept.text();
+        assert_eq!((text.len(), truncated), (STREAM_LIMIT, true));
+    }
+}

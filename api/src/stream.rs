@@ -1,0 +1,5 @@
+//! What flows for as long as somebody looks.
+
+pub mod events;
+pub mod logs;
+pub mod terminal;

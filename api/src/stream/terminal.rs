@@ -1,0 +1,129 @@
+//! A terminal in a workspace, over a WebSocket.
+//!
+//! Binary messages are bytes of the terminal in both directions. Text messages are JSON: from the
+//! browser `{"resize": [columns, rows]}`, from the server `{"exit": code}` or `{"problem": {…}}` before
+//! it closes.
+
+use futures::{SinkExt as _, StreamExt as _};
+use poem::web::websocket::{BoxWebSocketUpgraded, Message, WebSocket, WebSocketStream};
+use poem::web::{Data, Path, Query};
+use poem::{IntoResponse as _, Request, Response, handler};
+use serde::Deserialize;
+use steading_core::runtime::{Chunk, Exec, Process};
+use steading_core::{Workspace, report};
+use tokio::io::AsyncWriteExt as _;
+
+use crate::app::App;
+use crate::caller::{Caller, Enter, Granted};
+use crate::exec::check_enterable;
+use crate::problem::ApiError;
+
+/// The size of the terminal when the browser opens it.
+#[derive(Debug, Deserialize)]
+pub struct Size {
+    #[serde(default = "eighty")]
+    columns: u16,
+    #[serde(default = "twenty_four")]
+    rows: u16,
+}
+
+const fn eighty() -> u16 {
+    80
+}
+
+const fn twenty_four() -> u16 {
+    24
+}
+
+#[derive(Debug, Deserialize)]
+struct Control {
+    resize: (u16, u16),
+}
+
+/// `GET /v1/workspaces/{name}/terminal`
+#[handler]
+pub async fn open(
+    app: Data<&App>,
+    request: &Request,
+    Path(name): Path<String>,
+    Query(size): Query<Size>,
+    socket: WebSocket,
+) -> Result<Response, poem::Error> {
+    let caller = Caller::authenticate(&app, request).await?;
+    let granted: Granted<Enter> = caller.may(&app, &name).await?;
+    check_enterable(granted.workspace())?;
+    let process = app.runtime.exec(granted.id(), shell(granted.workspace(), &size)).await;
+    let process = process.map_err(|e| ApiError::from_fault(&e))?;
+    let upgraded: BoxWebSocketUpgraded = socket.on_upgrade(|stream| serve(stream, process)).boxed();
+    Ok(upgraded.into_response())
+}
+
+/// The remote user's login shell in the opened folder.
+fn shell(workspace: &Workspace, size: &Size) -> Exec {
+    let spec = workspace.spec.as_ref();
+    let user = spec.map_or("0", |s| s.remote_user.as_str());
+    let folder = spec.map_or("/", |s| s.workspace_folder.as_str());
+    let text = |t: &str| t.to_owned();
+    let mut env: std::collections::BTreeMap<String, String> = spec
+        .map(|s| s.remote_env.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect())
+        .unwrap_or_default();
+    env.entry(text("TERM")).or_insert_with(|| text("xterm-256color"));
+    env.entry(text("COLORTERM")).or_insert_with(|| text("truecolor"));
+    Exec {
+        container: None,
+        command: ["/opt/steading/bin/inside", "term", "--user", user, "--cwd", folder].map(text).to_vec(),
+        user: Some(text("0")),
+        folder: None,
+        env,
+        tty: Some((size.columns, size.rows)),
+        stdin: true,
+    }
+}
+
+async fn serve(socket: WebSocketStream, mut process: Process) {
+    let (mut to_browser, mut from_browser) = socket.split();
+    let mut stdin = process.stdin.take();
+    loop {
+        tokio::select! {
+            chunk = process.output.next() => match chunk {
+                Some(Ok(Chunk::Stdout(bytes) | Chunk::Stderr(bytes))) => {
+                    if to_browser.send(Message::Binary(bytes.into())).await.is_err() {
+                        break;
+                    }
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(error = %report::chain(&error), "a terminal broke off");
+                    break;
+                }
+                None => {
+                    let code = process.control.exit_code().await.unwrap_or(-1);
+                    let _ = to_browser.send(Message::Text(format!("{{\"exit\":{code}}}"))).await;
+                    let _ = to_browser.send(Message::Close(None)).await;
+                    break;
+                }
+            },
+            message = from_browser.next() => match message {
+                Some(Ok(Message::Binary(bytes))) => {
+                    if let Some(stdin) = stdin.as_mut()
+                        && (stdin.write_all(&bytes).await.is_err() || stdin.flush().await.is_err())
+                    {
+                        break;
+                    }
+                }
+                Some(Ok(Message::Text(text))) => {
+                    if let Ok(Control { resize: (columns, rows) }) = serde_json::from_str(&text)
+                        && let Err(error) = process.control.resize(columns.max(1), rows.max(1)).await
+                    {
+                        tracing::debug!(error = %report::chain(&error), "a terminal kept its size");
+                    }
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+            },
+        }
+    }
+    // The shell sees its terminal close and ends.
+    if let Some(mut stdin) = stdin {
+        let _ = stdin.shutdown().await;
+    }
+}

@@ -1,0 +1,74 @@
+//! `steading stop`, `start`, `rebuild` and `rm`.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+
+use serde_json::Value;
+
+use crate::args::{ChangeArgs, RemoveArgs};
+use crate::client::{Client, Workspace};
+use crate::error::{CliError, Kind};
+use crate::follow::{Goal, until};
+
+/// Stops a workspace.
+pub async fn stop(args: ChangeArgs) -> Result<(), CliError> {
+    change(args, "stop", Goal::Stopped).await
+}
+
+/// Starts a workspace.
+pub async fn start(args: ChangeArgs) -> Result<(), CliError> {
+    change(args, "start", Goal::Running).await
+}
+
+/// Replaces a workspace's container.
+pub async fn rebuild(args: ChangeArgs) -> Result<(), CliError> {
+    change(args, "rebuild", Goal::Running).await
+}
+
+async fn change(args: ChangeArgs, verb: &str, goal: Goal) -> Result<(), CliError> {
+    let client = Client::connect(&args.client)?;
+    let changed: Value = client.post(&format!("/workspaces/{}/{verb}", args.name), &Value::Null).await?;
+    if !args.detach {
+        until(&client, &args.name, goal).await?;
+    }
+    if args.client.json {
+        let whole: Value = client.get(&format!("/workspaces/{}", args.name)).await?;
+        println!("{whole:#}");
+        return Ok(());
+    }
+    let workspace: Workspace = serde_json::from_value(changed).map_err(CliError::internal)?;
+    match goal {
+        Goal::Running => println!("{}", workspace.url),
+        Goal::Stopped | Goal::Gone => println!("{}", workspace.slug),
+    }
+    Ok(())
+}
+
+/// Deletes workspaces, after asking.
+pub async fn remove(args: RemoveArgs) -> Result<(), CliError> {
+    let client = Client::connect(&args.client)?;
+    for name in &args.names {
+        let workspace: Workspace = client.get(&format!("/workspaces/{name}")).await?;
+        if !args.yes && !confirmed(&workspace)? {
+            println!("{} was kept", workspace.slug);
+            continue;
+        }
+        client.delete(&format!("/workspaces/{}", workspace.id)).await?;
+        if !args.detach {
+            until(&client, &workspace.id, Goal::Gone).await?;
+        }
+        println!("{}", workspace.slug);
+    }
+    Ok(())
+}
+
+fn confirmed(workspace: &Workspace) -> Result<bool, CliError> {
+    if !std::io::stdin().is_terminal() {
+        return Err(CliError::new(Kind::User, "not-confirmed", "deleting needs a yes, and nobody is here to ask")
+            .hint("Add --yes.".to_owned()));
+    }
+    eprint!("Delete {} ({}) with everything that was not pushed? [y/N] ", workspace.slug, workspace.source);
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).map_err(CliError::internal)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

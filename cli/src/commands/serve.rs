@@ -1,0 +1,191 @@
+//! The server's roles: `steading serve`, `api`, `gateway` and `worker`.
+
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use steading_api::{App, Listening, Roles};
+use steading_core::access::Scope;
+use steading_core::config::Config;
+use steading_gateway::Gateway;
+use steading_store::Store;
+use steading_worker::Worker;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::ServerArgs;
+use crate::error::{CliError, Kind};
+use crate::settings::{self, Local};
+
+/// What is logged unless RUST_LOG says otherwise.
+const LOG: &str = "warn,steading=info,steading_api=info,steading_worker=info,steading_gateway=info,\
+                   steading_runtime=info,steading_store=info,steading_source=info";
+
+/// Which parts a process runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Role {
+    control: bool,
+    gateway: bool,
+    worker: bool,
+}
+
+impl Role {
+    /// Everything in one process.
+    pub const ALL: Self = Self { control: true, gateway: true, worker: true };
+    /// API and page.
+    pub const API: Self = Self { control: true, gateway: false, worker: false };
+    /// The way into workspaces.
+    pub const GATEWAY: Self = Self { control: false, gateway: true, worker: false };
+    /// What changes the world.
+    pub const WORKER: Self = Self { control: false, gateway: false, worker: true };
+
+    const fn listens(self) -> bool {
+        self.control || self.gateway
+    }
+}
+
+/// Runs the roles until SIGTERM or Ctrl-C. Workspaces go on running afterwards.
+pub async fn run(args: ServerArgs, role: Role) -> Result<(), CliError> {
+    start_log(args.log_json);
+    let mut config = settings::load(&args)?.config;
+    prepare_data_dir(&mut config)?;
+    // One process with all roles owns its data folder; roles apart share it.
+    let _lock = if role == Role::ALL { Some(lock(&config.server.data_dir)?) } else { None };
+    let listening = if role.listens() { Some(listen(&mut config).await?) } else { None };
+    let config = Arc::new(config);
+
+    let store = Store::open(&config).await.map_err(|e| CliError::fault(Kind::Server, &e))?;
+    let runtime = steading_runtime::connect(&config, store.installation())
+        .await
+        .map_err(|e| CliError::fault(Kind::Server, &e))?;
+    let shutdown = CancellationToken::new();
+    stop_on_signals(shutdown.clone())?;
+
+    let worker = role.worker.then(|| {
+        let worker = Worker::new(config.clone(), store.clone(), runtime.clone());
+        tokio::spawn(worker.run(shutdown.clone()))
+    });
+    if let Some(listening) = listening {
+        let control = role.control.then(|| App::new(config.clone(), store.clone(), runtime.clone()));
+        let gateway = role.gateway.then(|| Arc::new(Gateway::new(config.clone(), store.routes(), runtime)));
+        if let Some(app) = &control {
+            leave_local_file(&store, app, &config, listening.address).await?;
+            announce(app).await?;
+        }
+        let served =
+            steading_api::serve(listening, &config.server.domain, Roles { control, gateway }, shutdown.clone());
+        served.await.map_err(CliError::internal)?;
+    } else {
+        shutdown.cancelled().await;
+    }
+    shutdown.cancel();
+    if let Some(worker) = worker {
+        worker.await.map_err(CliError::internal)?;
+    }
+    Ok(())
+}
+
+/// Prints a new one-time sign-in link for the server whose data folder this is.
+pub async fn sign_in(args: ServerArgs) -> Result<(), CliError> {
+    let mut config = settings::load(&args)?.config;
+    let local = Local::read(&config.server.data_dir);
+    // The running server knows its port better than the settings do.
+    if let Some(port) = local.and_then(|l| url::Url::parse(&l.server).ok()?.port_or_known_default()) {
+        config.server.listen.set_port(port);
+    }
+    let store = Store::open(&config).await.map_err(|e| CliError::fault(Kind::Server, &e))?;
+    let link = store.links().mint().await.map_err(|e| CliError::fault(Kind::Server, &e))?;
+    println!("{}/sign-in?link={}", config.public_url(), link.reveal());
+    Ok(())
+}
+
+fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second initialisation can only happen in tests; the first one stays.
+    let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+}
+
+fn prepare_data_dir(config: &mut Config) -> Result<(), CliError> {
+    let dir = &config.server.data_dir;
+    let made = std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize());
+    config.server.data_dir = made.map_err(|error| {
+        CliError::new(Kind::User, "data-dir-unusable", format!("{} cannot be used: {error}", dir.display()))
+            .hint("Give a folder that may be written with --data-dir.".to_owned())
+    })?;
+    Ok(())
+}
+
+fn lock(dir: &Path) -> Result<File, CliError> {
+    let path = dir.join("serve.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(CliError::internal)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(CliError::new(
+            Kind::User,
+            "data-dir-in-use",
+            format!("another `steading serve` uses {}", dir.display()),
+        )
+        .hint("Stop it, or give this one a folder of its own with --data-dir.".to_owned())),
+    }
+}
+
+async fn listen(config: &mut Config) -> Result<Listening, CliError> {
+    let listening = steading_api::listen(config.server.listen).await.map_err(|error| {
+        let message = format!("{} cannot be listened on: {error}", config.server.listen);
+        CliError::new(Kind::User, "address-unusable", message)
+            .hint("Choose another address or port with --listen.".to_owned())
+    })?;
+    config.server.listen.set_port(listening.address.port());
+    Ok(listening)
+}
+
+fn refused(error: steading_api::problem::ApiError) -> CliError {
+    CliError::new(Kind::Server, "start-failed", error.message().to_owned())
+}
+
+/// Leaves address and token for commands on this machine; the token of the last start is used again.
+async fn leave_local_file(store: &Store, app: &App, config: &Config, address: SocketAddr) -> Result<(), CliError> {
+    let fault = |e: steading_store::StoreError| CliError::fault(Kind::Server, &e);
+    let dir = &config.server.data_dir;
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip => ip,
+    };
+    let server = format!("http://{}", SocketAddr::new(ip, address.port()));
+    let kept = Local::read(dir).map(|l| l.token);
+    let holds = match &kept {
+        Some(token) => store.tokens().find(token).await.map_err(fault)?.is_some(),
+        None => false,
+    };
+    let token = match kept {
+        Some(token) if holds => token,
+        _ => {
+            let made = store.tokens().create(app.admin(), "commands on this machine", Scope::All, None).await;
+            made.map_err(fault)?.1.reveal().clone()
+        }
+    };
+    Local { server, token }.write(dir).map_err(CliError::internal)
+}
+
+/// The one line that a person needs.
+async fn announce(app: &App) -> Result<(), CliError> {
+    let link = steading_api::auth::link::mint(app).await.map_err(refused)?;
+    println!("Steading is at {} — sign in once with {link}", app.urls);
+    Ok(())
+}
+
+fn stop_on_signals(shutdown: CancellationToken) -> Result<(), CliError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::internal)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::internal)?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        shutdown.cancel();
+    });
+    Ok(())
+}
