@@ -1,0 +1,210 @@
+//! Why a repository could not be fetched or read.
+
+use std::io;
+
+use steading_core::fault::{Class, Fault};
+
+/// What went wrong with a repository. No variant holds a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// The host says that it is not there, which is also what hosts say to strangers.
+    #[error("{url} was not found, or it needs credentials")]
+    NotFound {
+        /// The repository, without secrets.
+        url: String,
+        /// Its host, as credentials are configured for it.
+        host: String,
+    },
+    /// The host did not take the credentials.
+    #[error("{host} refused the credentials")]
+    CredentialsRefused {
+        /// The host, as credentials are configured for it.
+        host: String,
+    },
+    /// SSH needs a key, and none is configured.
+    #[error("{host} wants an SSH key, and none is configured")]
+    NoKey {
+        /// The host, as credentials are configured for it.
+        host: String,
+    },
+    /// The repository has no such branch, tag or commit.
+    #[error("the repository has no branch, tag or commit `{name}`")]
+    RefNotFound {
+        /// What was asked for.
+        name: String,
+        /// Names that look like it, the nearest first.
+        near: Vec<String>,
+    },
+    /// The repository has no commits at all.
+    #[error("{0} has no commits yet")]
+    Empty(String),
+    /// The host has no address, or nothing answers there.
+    #[error("{host} cannot be reached: {reason}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// The host was silent for too long.
+    #[error("{host} did not answer within {seconds} s")]
+    Timeout {
+        /// The host.
+        host: String,
+        /// How long was waited.
+        seconds: u32,
+    },
+    /// The host has an address that this server does not fetch from.
+    #[error("{host} is at a private address, and this server does not fetch from those")]
+    Forbidden {
+        /// The host.
+        host: String,
+    },
+    /// The host identifies itself with another key than before.
+    #[error("{host} has another SSH host key than the first time")]
+    HostKeyChanged {
+        /// The host.
+        host: String,
+        /// The file that remembers the keys.
+        file: String,
+    },
+    /// Fetching it would take more than is allowed.
+    #[error("the repository is larger than {limit_mib} MiB")]
+    TooLarge {
+        /// The limit.
+        limit_mib: u64,
+    },
+    /// What answers there is something else.
+    #[error("{0} is not a Git repository")]
+    NotRepository(String),
+    /// A folder of this machine, which this server does not serve.
+    #[error("{0} is a folder of this machine, and this server does not serve those")]
+    Local(String),
+    /// A folder that belongs to somebody else, or may not be read.
+    #[error("{0} may not be read by this server")]
+    NotReadable(String),
+    /// The host failed, or broke off.
+    #[error("{host} failed: {reason}")]
+    Remote {
+        /// The host.
+        host: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The commit has no such folder.
+    #[error("the repository has no folder `{0}`")]
+    NoFolder(String),
+    /// The disk failed us.
+    #[error("the cache of repositories cannot be written")]
+    Disk(#[source] io::Error),
+    /// The cached repository is damaged.
+    #[error("the cached repository cannot be read: {0}")]
+    Cache(String),
+    /// The work was given up because nobody waits for it any more.
+    #[error("the fetch was cancelled")]
+    Cancelled,
+}
+
+impl GitError {
+    /// A damaged cache, from what libgit2 said.
+    pub(crate) fn cache(error: &git2::Error) -> Self {
+        Self::Cache(error.message().to_owned())
+    }
+}
+
+impl From<io::Error> for GitError {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl Fault for GitError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::Remote { .. }
+            | Self::Disk(_)
+            | Self::Cache(_)
+            | Self::Cancelled => Class::Transient,
+            Self::CredentialsRefused { .. }
+            | Self::NoKey { .. }
+            | Self::Forbidden { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::Local(_)
+            | Self::NotReadable(_) => Class::Denied,
+            Self::NotFound { .. }
+            | Self::RefNotFound { .. }
+            | Self::Empty(_)
+            | Self::TooLarge { .. }
+            | Self::NotRepository(_)
+            | Self::NoFolder(_) => Class::Permanent,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound { .. } => "repository-not-found",
+            Self::CredentialsRefused { .. } => "credentials-refused",
+            Self::NoKey { .. } => "credentials-needed",
+            Self::RefNotFound { .. } => "ref-not-found",
+            Self::Empty(_) => "repository-empty",
+            Self::Unreachable { .. } => "host-unreachable",
+            Self::Timeout { .. } => "host-timeout",
+            Self::Forbidden { .. } => "host-not-allowed",
+            Self::HostKeyChanged { .. } => "host-key-changed",
+            Self::TooLarge { .. } => "repository-too-large",
+            Self::NotRepository(_) => "not-a-repository",
+            Self::Local(_) => "local-not-allowed",
+            Self::NotReadable(_) => "repository-not-readable",
+            Self::Remote { .. } => "host-failed",
+            Self::NoFolder(_) => "folder-not-found",
+            Self::Disk(error) if error.kind() == io::ErrorKind::StorageFull => "disk-full",
+            Self::Disk(_) => "disk-failed",
+            Self::Cache(_) => "cache-damaged",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotFound { host, .. } if host.is_empty() => "Check the path.".to_owned(),
+            Self::NotFound { host, .. } => format!(
+                "Check the address. If the repository is private, set username and password (a token) under \
+                 source.credentials.\"{host}\"."
+            ),
+            Self::CredentialsRefused { host } => format!(
+                "Check that source.credentials.\"{host}\" has a user name and a token that is valid and may read the repository."
+            ),
+            Self::NoKey { host } => {
+                format!("Set source.credentials.\"{host}\".ssh_key to a private key file, or use the https:// address.")
+            }
+            Self::RefNotFound { near, .. } if near.is_empty() => {
+                "Leave the revision away to use the default branch, or check its name.".to_owned()
+            }
+            Self::RefNotFound { near, .. } => format!("Did you mean {}?", near.join(", ")),
+            Self::Empty(_) => "Push a first commit, then try again.".to_owned(),
+            Self::Unreachable { .. } => "Check the host's name, and that this server can reach it.".to_owned(),
+            Self::Timeout { .. } => {
+                "Try again later; source.timeout_seconds sets how long a silent host is waited for.".to_owned()
+            }
+            Self::Forbidden { .. } => {
+                "Ask the administrator to set source.allow_private, if that host should be used.".to_owned()
+            }
+            Self::HostKeyChanged { file, .. } => format!(
+                "If the change is expected, remove the host's line from {file}; otherwise somebody may listen in."
+            ),
+            Self::TooLarge { .. } => "Ask the administrator to raise source.max_mib.".to_owned(),
+            Self::NotRepository(_) => "Paste the address that `git clone` takes.".to_owned(),
+            Self::Local(_) => {
+                "Use an https:// or ssh:// URL, or ask the administrator to set source.allow_local.".to_owned()
+            }
+            Self::NotReadable(_) => "The folder must belong to the user that the server runs as.".to_owned(),
+            Self::Remote { .. } => "Try again later.".to_owned(),
+            Self::NoFolder(_) => "Check the path of the build context.".to_owned(),
+            Self::Disk(_) => "Check the free space and the rights of the data folder.".to_owned(),
+            Self::Cache(_) => "Try again; if it stays, remove the `git` folder in the data folder.".to_owned(),
+            Self::Cancelled => return None,
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! The refs of a remote, and which of them a reference means.
+
+use std::collections::BTreeMap;
+
+use steading_core::source::{Commit, Reference};
+
+use crate::error::GitError;
+
+/// What a remote says it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Refs {
+    /// The full name of the branch that HEAD names.
+    pub head: Option<String>,
+    /// Full names and commits; tags lead to what they tag.
+    pub all: BTreeMap<String, String>,
+}
+
+/// What a reference means at a remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// A ref of the remote.
+    Ref {
+        /// Its full name.
+        full_ref: String,
+        /// Its commit.
+        commit: Commit,
+        /// What follows the ref in a link.
+        path: Option<String>,
+    },
+    /// A commit, in full or abbreviated, that the history has to be looked at for.
+    Commit {
+        /// Its digits.
+        digits: String,
+        /// What follows it in a link.
+        path: Option<String>,
+    },
+}
+
+impl Refs {
+    /// Notes a ref as the remote lists it; `name^{}` is what the tag `name` tags.
+    pub fn note(&mut self, name: &str, id: &str, symref: Option<&str>) {
+        if name == "HEAD" {
+            self.head = symref.map(str::to_owned);
+            if self.head.is_none() {
+                self.all.insert("HEAD".to_owned(), id.to_owned());
+            }
+        } else if let Some(tag) = name.strip_suffix("^{}") {
+            self.all.insert(tag.to_owned(), id.to_owned());
+        } else {
+            self.all.entry(name.to_owned()).or_insert_with(|| id.to_owned());
+        }
+    }
+
+    /// The branch that HEAD names, by its short name.
+    pub fn default_branch(&self) -> Option<&str> {
+        self.head.as_deref()?.strip_prefix("refs/heads/")
+    }
+
+    /// What a reference means here.
+    pub fn choose(&self, reference: &Reference, shown: &str) -> Result<Choice, GitError> {
+        match reference {
+            Reference::Head => self.choose_head(shown),
+            Reference::Branch(name) => self.at(&format!("refs/heads/{name}"), None).ok_or_else(|| self.missing(name)),
+            Reference::Tag(name) => self.at(&format!("refs/tags/{name}"), None).ok_or_else(|| self.missing(name)),
+            Reference::Request { full_ref, .. } => self.at(full_ref, None).ok_or_else(|| self.missing(full_ref)),
+            Reference::Commit(digits) => Ok(Choice::Commit { digits: digits.clone(), path: None }),
+            Reference::Name(name) => self.named(name, None).ok_or_else(|| self.missing(name)),
+            Reference::RefAndPath(text) => self.split(text).ok_or_else(|| self.missing(text)),
+        }
+    }
+
+    fn choose_head(&self, shown: &str) -> Result<Choice, GitError> {
+        let empty = || GitError::Empty(shown.to_owned());
+        match &self.head {
+            Some(head) => self.at(head, None).ok_or_else(empty),
+            // A remote whose HEAD is detached, or too old to say what it names.
+            None => {
+                let commit = self.all.get("HEAD").ok_or_else(empty)?;
+                let same = |name: &&String| name.starts_with("refs/heads/") && self.all.get(*name) == Some(commit);
+                let usual = ["refs/heads/main", "refs/heads/master"].map(str::to_owned);
+                let branch = usual.iter().find(same).or_else(|| self.all.keys().find(same));
+                self.at(branch.map_or("HEAD", String::as_str), None).ok_or_else(empty)
+            }
+        }
+    }
+
+    fn at(&self, full_ref: &str, path: Option<&str>) -> Option<Choice> {
+        let commit = self.all.get(full_ref)?.parse().ok()?;
+        Some(Choice::Ref { full_ref: full_ref.to_owned(), commit, path: path.map(str::to_owned) })
+    }
+
+    /// A branch, then a tag, then a ref by its full name, then a commit.
+    fn named(&self, name: &str, path: Option<&str>) -> Option<Choice> {
+        self.at(&format!("refs/heads/{name}"), path)
+            .or_else(|| self.at(&format!("refs/tags/{name}"), path))
+            .or_else(|| self.at(name, path).filter(|_| name.starts_with("refs/")))
+            .or_else(|| {
+                let is_commit = (7..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_hexdigit());
+                is_commit.then(|| Choice::Commit { digits: name.to_ascii_lowercase(), path: path.map(str::to_owned) })
+            })
+    }
+
+    /// The longest prefix that is a ref is the ref, the rest is the path.
+    fn split(&self, text: &str) -> Option<Choice> {
+        let mut end = text.len();
+        loop {
+            let path = text.get(end + 1..).filter(|path| !path.is_empty());
+            if let Some(choice) = self.named(text.get(..end)?, path) {
+                return Some(choice);
+            }
+            end = text.get(..end)?.rfind('/')?;
+        }
+    }
+
+    fn missing(&self, name: &str) -> GitError {
+        let short = |full: &String| {
+            let short = full.strip_prefix("refs/heads/").or_else(|| full.strip_prefix("refs/tags/"))?;
+            Some(short.to_owned())
+        };
+        let wanted = name.to_lowercase();
+        let mut near: Vec<(f64, String)> = self
+            .all
+            .keys()
+            .filter_map(short)
+            .map(|found| {
+                let lower = found.to_lowercase();
+                let bonus = if lower.contains(&wanted) || wanted.contains(&lower) { 0.3 } else { 0.0 };
+                (strsim::jaro_winkler(&lower, &wanted) + bonus, found)
+            })
+            .filter(|(score, _)| *score >= 0.8)
+            .collect();
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        near.dedup_by(|a, b| a.1 == b.1);
+        GitError::RefNotFound { name: name.to_owned(), near: near.into_iter().take(3).map(|(_, name)| name).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+    fn refs() -> Refs {
+        let mut refs = Refs::default();
+        refs.note("HEAD", A, Some("refs/heads/main"));
+        refs.note("refs/heads/main", A, None);
+        refs.note("refs/heads/feature/x", B, None);
+        refs.note("refs/heads/release", A, None);
+        refs.note("refs/pull/7/head", B, None);
+        refs.note("refs/tags/v1", A, None);
+        refs.note("refs/tags/v1^{}", B, None);
+        refs.note("refs/tags/release", B, None);
+        refs
+    }
+
+    fn chosen(reference: Reference) -> (String, String, Option<String>) {
+        match refs().choose(&reference, "x").unwrap() {
+            Choice::Ref { full_ref, commit, path } => (full_ref, commit.into(), path),
+            Choice::Commit { digits, path } => ("commit".into(), digits, path),
+        }
+    }
+
+    #[test]
+    fn a_reference_finds_its_ref() {
+        let of = |full: &str, commit: &str, path: Option<&str>| {
+            (full.to_owned(), commit.to_owned(), path.map(str::to_owned))
+        };
+        assert_eq!(chosen(Reference::Head), of("refs/heads/main", A, None));
+        assert_eq!(chosen(Reference::Name("release".into())), of("refs/heads/release", A, None), "branch first");
+        assert_eq!(chosen(Reference::Tag("release".into())), of("refs/tags/release", B, None));
+        assert_eq!(chosen(Reference::Name("v1".into())), of("refs/tags/v1", B, None), "what the tag tags");
+        let split = |text: &str| chosen(Reference::RefAndPath(text.into()));
+        assert_eq!(split("feature/x/src/lib.rs"), of("refs/heads/feature/x", B, Some("src/lib.rs")));
+        assert_eq!(split("main"), of("refs/heads/main", A, None));
+        assert_eq!(split("abcdef1/docs"), of("commit", "abcdef1", Some("docs")));
+        let request = Reference::Request { number: 7, full_ref: "refs/pull/7/head".into() };
+        assert_eq!(chosen(request), of("refs/pull/7/head", B, None));
+    }
+
+    #[test]
+    fn a_missing_ref_names_its_neighbours() {
+        let Err(GitError::RefNotFound { near, .. }) = refs().choose(&Reference::Name("mian".into()), "x") else {
+            panic!("found");
+        };
+        assert_eq!(near, ["main"]);
+        let Err(GitError::RefNotFound { near, .. }) = refs().choose(&Reference::Branch("x".into()), "x") else {
+            panic!("found");
+        };
+        assert!(near.is_empty() || near == ["feature/x"], "{near:?}");
+    }
+
+    #[test]
+    fn an_empty_repository_says_so() {
+        assert!(matches!(Refs::default().choose(&Reference::Head, "x"), Err(GitError::Empty(_))));
+        let mut detached = Refs::default();
+        detached.note("HEAD", A, None);
+        detached.note("refs/heads/z", A, None);
+        let choice = detached.choose(&Reference::Head, "x").unwrap();
+        assert!(matches!(choice, Choice::Ref { full_ref, .. } if full_ref == "refs/heads/z"));
+    }
+}

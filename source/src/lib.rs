@@ -1,0 +1,19 @@
+//! What comes from outside: repositories now, registries later.
+//!
+//! From a source to a resolution, and to bytes: [`git`] pins a reference to a commit and fetches it
+//! into a cache → [`tree`] reads its files → [`resolve`] says what it is, with the fallbacks of
+//! [`templates`] → [`context`] packs what a build needs → [`checkout`] packs the working copy with its
+//! history, submodules and large files. [`folder`] reads the same from files on disk, as they come out
+//! of a container for a rebuild.
+//!
+//! Features and their registries get their place beside `git` with the release that installs them.
+
+pub mod error;
+pub mod git;
+mod report;
+mod scratch;
+pub mod tree;
+
+pub use error::GitError;
+pub use git::{Git, Pinned};
+pub use tree::GitTree;
