@@ -1,0 +1,69 @@
+//! Files into and out of containers, up or down.
+
+use bollard::query_parameters::{
+    DownloadFromContainerOptionsBuilder, LogsOptionsBuilder, UploadToContainerOptionsBuilder,
+};
+use futures::{StreamExt as _, TryStreamExt as _};
+use std::io;
+use steading_core::WorkspaceId;
+use steading_core::runtime::{ByteStream, Result, RuntimeError};
+
+use super::Docker;
+use crate::error;
+
+impl Docker {
+    /// Unpacks an archive into a folder of the main container.
+    pub(super) async fn put(&self, id: WorkspaceId, folder: &str, tar: ByteStream) -> Result<()> {
+        // A stream cannot be sent twice, so the container is looked up anew.
+        let container = self.container_now(id).await?;
+        self.put_into(&container, folder, tar).await
+    }
+
+    /// Unpacks an archive into a folder of a container by the engine's id.
+    pub(super) async fn put_into(&self, container: &str, folder: &str, tar: ByteStream) -> Result<()> {
+        let client = self.engine.patient().await?;
+        let options = UploadToContainerOptionsBuilder::new().path(folder).build();
+        let uploaded = client.upload_to_container(container, Some(options), bollard::body_try_stream(tar)).await;
+        uploaded.map_err(|refused| {
+            if error::is_path_missing(&refused) {
+                return RuntimeError::Refused(format!("there is no folder {folder} in the container"));
+            }
+            error::container(refused)
+        })
+    }
+
+    /// Packs a path of the main container.
+    pub(super) async fn get(&self, id: WorkspaceId, path: &str) -> Result<Option<ByteStream>> {
+        let container = self.container_now(id).await?;
+        let client = self.engine.client().await?;
+        let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
+        let mut stream = client.download_from_container(&container, Some(options)).boxed();
+        // The first piece tells whether there is anything at all.
+        match stream.next().await {
+            Some(Err(missing)) if error::is_path_missing(&missing) => Ok(None),
+            Some(Err(other)) => Err(error::container(other)),
+            first => {
+                let rest = futures::stream::iter(first).chain(stream);
+                Ok(Some(rest.map_err(io::Error::other).boxed()))
+            }
+        }
+    }
+
+    /// The last lines that the first process of the main container printed.
+    pub(super) async fn last_output(&self, id: WorkspaceId, lines: usize) -> Result<String> {
+        let container = self.container(id, None).await?;
+        let client = self.engine.client().await?;
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let mut logs = client.logs(&container, Some(options)).boxed();
+        let mut text = Vec::new();
+        while let Some(piece) = logs.next().await {
+            let piece = piece.inspect_err(|gone| {
+                if error::is_missing(gone) {
+                    self.places.forget(id);
+                }
+            });
+            text.extend_from_slice(&piece.map_err(error::container)?.into_bytes());
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}

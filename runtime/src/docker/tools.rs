@@ -1,0 +1,245 @@
+//! The tools of workspaces: the IDE and the helper binary, on volumes that are filled once.
+//!
+//! A volume is named by its content, filled through a container that never starts, and marked complete
+//! by a last small file. A crash leaves a volume without the mark, which is filled again.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, MountType, MountVolumeOptions};
+use bollard::query_parameters::{
+    ContainerArchiveInfoOptionsBuilder, CreateImageOptionsBuilder, ListVolumesOptionsBuilder,
+};
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use sha2::{Digest as _, Sha256};
+use steading_core::config::Config;
+use steading_core::pod::{Mount, PodSpec};
+use steading_core::runtime::{ByteStream, Result, RuntimeError, ToolMount};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::sync::Mutex;
+use tokio_util::io::ReaderStream;
+
+use super::Docker;
+use super::lifecycle::ToolVolumes;
+use crate::{error, labels};
+
+/// Where workspaces find the IDE.
+const IDE: &str = "/opt/steading/ide";
+/// Where workspaces find the helper binary.
+pub const BIN: &str = "/opt/steading/bin";
+/// The name of the helper binary there.
+pub const INSIDE: &str = "inside";
+/// The mark on a volume that was filled to its end.
+const COMPLETE: &str = ".complete";
+/// Where the filling container sees the volume.
+const FILL: &str = "/fill";
+/// So much of each end of a file is looked at; all of it would take longer than anything else at start.
+const SAMPLE: u64 = 1 << 20;
+/// Part of each fingerprint: raise it when volumes are to be filled differently.
+const LAYOUT: &str = "1";
+
+/// The tools on this side, and what was delivered of them.
+pub struct Tools {
+    bundle: PathBuf,
+    inside: PathBuf,
+    folder: PathBuf,
+    delivered: Mutex<Option<Vec<ToolMount>>>,
+}
+
+enum Content {
+    Archive(PathBuf),
+    Program(PathBuf),
+}
+
+impl Tools {
+    /// Where the configuration says they are.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            bundle: config.ide.bundle.clone(),
+            inside: config.ide.inside.clone(),
+            folder: config.server.data_dir.join("ide"),
+            delivered: Mutex::default(),
+        }
+    }
+
+    /// The tools, delivered.
+    pub async fn mounts(&self, docker: &Docker) -> Result<Vec<ToolMount>> {
+        let mut delivered = self.delivered.lock().await;
+        if let Some(mounts) = &*delivered {
+            return Ok(mounts.clone());
+        }
+        let arch = &docker.engine.facts().await?.arch;
+        let bundle = if self.bundle.as_os_str().is_empty() {
+            self.folder.join(format!("steading-ide-{arch}.tar"))
+        } else {
+            self.bundle.clone()
+        };
+        let inside = if self.inside.as_os_str().is_empty() { self.folder.join(INSIDE) } else { self.inside.clone() };
+        let (ide, bin) = (Content::Archive(bundle), Content::Program(inside));
+        let (ide, bin) = tokio::try_join!(deliver(docker, &ide), deliver(docker, &bin))?;
+        let mounts =
+            vec![ToolMount { name: ide, target: IDE.to_owned() }, ToolMount { name: bin, target: BIN.to_owned() }];
+        drop_others(docker, &mounts).await;
+        *delivered = Some(mounts.clone());
+        Ok(mounts)
+    }
+
+    /// The volume to mount for each name of tools in a spec: itself while it is there, and else today's
+    /// for the same place, because an engine would mount an empty volume without a word.
+    pub async fn volumes(&self, docker: &Docker, spec: &PodSpec) -> Result<ToolVolumes> {
+        let mut volumes = HashMap::new();
+        let containers = std::iter::once(&spec.main).chain(&spec.sidecars);
+        for mount in containers.flat_map(|container| &container.mounts) {
+            let Mount::Tools { name, target } = mount else { continue };
+            let known = self.delivered.lock().await.iter().flatten().any(|tool| tool.name == *name);
+            if known || volumes.contains_key(name) || docker.has_volume(name).await? {
+                continue;
+            }
+            let today = self.mounts(docker).await?.into_iter().find(|tool| tool.target == *target);
+            let today = today.ok_or_else(|| RuntimeError::NoTools(format!("nothing is delivered to {target}")))?;
+            volumes.insert(name.clone(), today.name);
+        }
+        Ok(volumes)
+    }
+}
+
+impl Docker {
+    async fn has_volume(&self, name: &str) -> Result<bool> {
+        match self.engine.client().await?.inspect_volume(name).await {
+            Ok(_) => Ok(true),
+            Err(missing) if error::is_missing(&missing) => Ok(false),
+            Err(other) => Err(error::engine(other)),
+        }
+    }
+}
+
+async fn deliver(docker: &Docker, content: &Content) -> Result<String> {
+    let (Content::Archive(path) | Content::Program(path)) = content;
+    let fingerprint = fingerprint(path)
+        .await
+        .map_err(|error| RuntimeError::NoTools(format!("{} cannot be read: {error}", path.display())))?;
+    let volume = docker.names.tools(&fingerprint);
+    let container = filler(docker, &volume).await?;
+    let filled = fill(docker, &container, content).await;
+    docker.clear(&container).await?;
+    filled.map(|()| volume)
+}
+
+async fn fill(docker: &Docker, container: &str, content: &Content) -> Result<()> {
+    let client = docker.engine.client().await?;
+    let mark = ContainerArchiveInfoOptionsBuilder::new().path(&format!("{FILL}/{COMPLETE}")).build();
+    if client.get_container_archive_info(container, Some(mark)).await.is_ok() {
+        return Ok(());
+    }
+    let unreadable = |error: io::Error| RuntimeError::NoTools(error.to_string());
+    let archive: ByteStream = match content {
+        Content::Archive(path) => {
+            tracing::info!(path = %path.display(), "delivering the IDE to the container engine");
+            let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
+            ReaderStream::with_capacity(file, 256 << 10).boxed()
+        }
+        Content::Program(path) => {
+            let bytes = tokio::fs::read(path).await.map_err(unreadable)?;
+            once(pack(INSIDE, 0o755, &bytes).map_err(unreadable)?)
+        }
+    };
+    docker.put_into(container, FILL, archive).await?;
+    docker.put_into(container, FILL, once(pack(COMPLETE, 0o444, b"").map_err(unreadable)?)).await
+}
+
+/// A container that has the volume and will never run; its name is the engine's choice.
+async fn filler(docker: &Docker, volume: &str) -> Result<String> {
+    let client = docker.engine.client().await?;
+    let body = ContainerCreateBody {
+        image: Some(docker.names.empty_image()),
+        cmd: Some(vec!["never-started".to_owned()]),
+        labels: Some(docker.names.own()),
+        host_config: Some(HostConfig {
+            network_mode: Some("none".to_owned()),
+            mounts: Some(vec![EngineMount {
+                typ: Some(MountType::VOLUME),
+                source: Some(volume.to_owned()),
+                target: Some(FILL.to_owned()),
+                volume_options: Some(MountVolumeOptions {
+                    labels: Some(docker.names.own()),
+                    ..MountVolumeOptions::default()
+                }),
+                ..EngineMount::default()
+            }]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    match client.create_container(None, body.clone()).await {
+        Ok(made) => Ok(made.id),
+        Err(missing) if error::is_image_gone(&missing) => {
+            import_empty(docker).await?;
+            client.create_container(None, body).await.map(|made| made.id).map_err(error::engine)
+        }
+        Err(other) => Err(error::engine(other)),
+    }
+}
+
+/// Makes the image with nothing in it.
+async fn import_empty(docker: &Docker) -> Result<()> {
+    let archive = tar::Builder::new(Vec::new()).into_inner().unwrap_or_default();
+    let options =
+        CreateImageOptionsBuilder::new().from_src("-").repo(&docker.names.empty_image()).tag("latest").build();
+    let client = docker.engine.client().await?;
+    client
+        .create_image(Some(options), Some(bollard::body_full(archive.into())), None)
+        .try_for_each(|_| async { Ok(()) })
+        .await
+        .map_err(error::engine)
+}
+
+/// Tools of earlier days that no container mounts any more. The engine refuses to remove the others.
+async fn drop_others(docker: &Docker, current: &[ToolMount]) {
+    let Ok(client) = docker.engine.client().await else { return };
+    let options = ListVolumesOptionsBuilder::new().filters(&docker.names.filter()).build();
+    let Ok(found) = client.list_volumes(Some(options)).await else { return };
+    for volume in found.volumes.unwrap_or_default() {
+        let old =
+            volume.name.starts_with(&docker.names.tools_prefix()) && !volume.labels.contains_key(labels::WORKSPACE);
+        if old && current.iter().all(|tool| tool.name != volume.name) && docker.drop_volume(&volume.name).await.is_ok()
+        {
+            tracing::debug!(volume = volume.name, "removed tools that no workspace mounts");
+        }
+    }
+}
+
+/// Names a file by its size, its time and both its ends.
+async fn fingerprint(path: &Path) -> io::Result<String> {
+    let mut file = tokio::fs::File::open(path).await?;
+    let about = file.metadata().await?;
+    if !about.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
+    }
+    let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut digest = Sha256::new();
+    digest.update(format!("{LAYOUT} {} {}", about.len(), modified.as_nanos()));
+    let mut sample = Vec::new();
+    (&mut file).take(SAMPLE).read_to_end(&mut sample).await?;
+    file.seek(io::SeekFrom::Start(about.len().saturating_sub(SAMPLE))).await?;
+    file.take(SAMPLE).read_to_end(&mut sample).await?;
+    digest.update(&sample);
+    Ok(hex::encode(digest.finalize()))
+}
+
+fn pack(name: &str, mode: u32, content: &[u8]) -> io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    let mut builder = tar::Builder::new(Vec::new());
+    builder.append_data(&mut header, name, content)?;
+    builder.into_inner()
+}
+
+fn once(bytes: Vec<u8>) -> ByteStream {
+    futures::stream::iter([Ok(Bytes::from(bytes))]).boxed()
+}

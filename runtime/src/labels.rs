@@ -1,0 +1,177 @@
+//! How we recognise our own objects on an engine that others use too.
+
+use std::collections::HashMap;
+
+use sha2::{Digest as _, Sha256};
+use steading_core::WorkspaceId;
+use steading_core::pod::{ContainerName, PodSpec, SpecHash, VolumeRole};
+use steading_core::runtime::VolumeId;
+
+/// The installation that made the object.
+pub const INSTALLATION: &str = "dev.steading/installation";
+/// The workspace that it belongs to.
+pub const WORKSPACE: &str = "dev.steading/workspace";
+/// The readable name of that workspace, for people.
+pub const SLUG: &str = "dev.steading/slug";
+/// The hash of the spec that a container was made from.
+pub const SPEC: &str = "dev.steading/spec";
+/// A container's name within its pod.
+pub const CONTAINER: &str = "dev.steading/container";
+/// What a volume is for.
+pub const ROLE: &str = "dev.steading/role";
+/// What makes a volume this one and not another of the same name.
+pub const VOLUME: &str = "dev.steading/volume";
+/// The ports that listen on every address by contract, so that a refusal there is final.
+pub const SERVICES: &str = "dev.steading/services";
+
+/// Names and labels of one installation.
+#[derive(Debug, Clone)]
+pub struct Names {
+    installation: String,
+}
+
+impl Names {
+    /// Names of the installation with this id.
+    pub fn new(installation: &str) -> Self {
+        Self { installation: installation.to_owned() }
+    }
+
+    /// The network of its workspaces.
+    pub fn network(&self) -> String {
+        format!("steading-{}", self.installation)
+    }
+
+    /// The network's interface on the host; the kernel allows 15 characters.
+    pub fn bridge(&self) -> String {
+        format!("st-{}", self.installation.chars().take(12).collect::<String>())
+    }
+
+    /// The chain of its firewall rules; iptables allows 28 characters.
+    pub fn chain(&self) -> String {
+        format!("STEADING-{}", self.installation.chars().take(12).collect::<String>())
+    }
+
+    /// An image with nothing in it.
+    pub fn empty_image(&self) -> String {
+        format!("steading-{}/empty", self.installation)
+    }
+
+    /// A volume of tools with this content.
+    pub fn tools(&self, fingerprint: &str) -> String {
+        format!("{}{}", self.tools_prefix(), &fingerprint[..fingerprint.len().min(12)])
+    }
+
+    /// What the names of all volumes of tools start with.
+    pub fn tools_prefix(&self) -> String {
+        format!("steading-{}-tools-", self.installation)
+    }
+
+    /// A container of a pod.
+    pub fn container(&self, spec: &PodSpec, name: &ContainerName) -> String {
+        let base = format!("steading-{}-{}", self.installation, spec.slug);
+        if *name == ContainerName::main() { base } else { format!("{base}-{}", tidy(&name.0)) }
+    }
+
+    /// One of a workspace's own volumes.
+    pub fn volume(&self, spec: &PodSpec, role: VolumeRole) -> String {
+        format!("steading-{}-{}-{}", self.installation, spec.slug, role.as_str())
+    }
+
+    /// A volume that the configuration names.
+    pub fn named(&self, spec: &PodSpec, name: &str) -> String {
+        format!("steading-{}-{}-named-{}", self.installation, spec.slug, tidy(name))
+    }
+
+    /// Labels of everything that is ours.
+    pub fn own(&self) -> HashMap<String, String> {
+        HashMap::from([(INSTALLATION.to_owned(), self.installation.clone())])
+    }
+
+    /// Labels of a container.
+    pub fn of_container(&self, spec: &PodSpec, name: &ContainerName, hash: &SpecHash) -> HashMap<String, String> {
+        let mut labels = self.of_workspace(spec);
+        labels.insert(SPEC.to_owned(), hash.to_string());
+        labels.insert(CONTAINER.to_owned(), name.0.clone());
+        if *name == ContainerName::main() {
+            let ports: Vec<_> = spec.services.iter().map(|service| service.port.to_string()).collect();
+            labels.insert(SERVICES.to_owned(), ports.join(","));
+        }
+        labels
+    }
+
+    /// Labels of a volume that is about to be made. An engine ignores them if the volume is there.
+    pub fn of_volume(&self, spec: &PodSpec, role: Option<VolumeRole>) -> HashMap<String, String> {
+        let mut labels = self.of_workspace(spec);
+        labels.insert(VOLUME.to_owned(), uuid::Uuid::new_v4().simple().to_string());
+        if let Some(role) = role {
+            labels.insert(ROLE.to_owned(), role.as_str().to_owned());
+        }
+        labels
+    }
+
+    fn of_workspace(&self, spec: &PodSpec) -> HashMap<String, String> {
+        let mut labels = self.own();
+        labels.insert(WORKSPACE.to_owned(), spec.workspace.to_string());
+        labels.insert(SLUG.to_owned(), spec.slug.to_string());
+        labels
+    }
+
+    /// The filter for everything that is ours.
+    pub fn filter(&self) -> HashMap<String, Vec<String>> {
+        HashMap::from([("label".to_owned(), vec![format!("{INSTALLATION}={}", self.installation)])])
+    }
+
+    /// The filter for everything of a workspace.
+    pub fn filter_workspace(&self, id: WorkspaceId) -> HashMap<String, Vec<String>> {
+        let mut filter = self.filter();
+        filter.entry("label".to_owned()).or_default().push(format!("{WORKSPACE}={id}"));
+        filter
+    }
+
+    /// Whether labels are of this installation.
+    pub fn are_ours(&self, labels: &HashMap<String, String>) -> bool {
+        labels.get(INSTALLATION) == Some(&self.installation)
+    }
+}
+
+/// The workspace that labels speak of.
+pub fn workspace(labels: &HashMap<String, String>) -> Option<WorkspaceId> {
+    labels.get(WORKSPACE)?.parse().ok()
+}
+
+/// The role and identity of a volume, if it is one of a workspace's own.
+pub fn volume(labels: &HashMap<String, String>) -> Option<(VolumeRole, VolumeId)> {
+    let role = labels.get(ROLE)?;
+    let role = [VolumeRole::Workspace, VolumeRole::State, VolumeRole::Home].into_iter().find(|r| r.as_str() == role)?;
+    Some((role, VolumeId(labels.get(VOLUME)?.clone())))
+}
+
+/// A text as part of an engine's name; texts that had to be changed stay distinct.
+fn tidy(text: &str) -> String {
+    let clean: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '-' }).collect();
+    if clean == text && clean.len() <= 100 {
+        return clean;
+    }
+    let digest = hex::encode(Sha256::digest(text.as_bytes()));
+    format!("{}-{}", clean.chars().take(100).collect::<String>(), &digest[..8])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_configurations_stay_distinct() {
+        assert_eq!(tidy("cargo-cache_1.0"), "cargo-cache_1.0");
+        assert_ne!(tidy("a/b"), tidy("a-b"));
+        assert_ne!(tidy("a/b"), tidy("a b"));
+        assert!(tidy(&"ä".repeat(500)).len() < 120);
+    }
+
+    #[test]
+    fn interface_names_fit_the_kernel() {
+        assert_eq!(Names::new("0123abcd").bridge(), "st-0123abcd");
+        assert!(Names::new("a-rather-long-name").bridge().len() <= 15);
+    }
+}
