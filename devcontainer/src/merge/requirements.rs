@@ -12,16 +12,16 @@ pub(super) fn maximum(entries: &[Entry]) -> Row {
     let mut gpu = None;
     let mut origins = Vec::new();
     for entry in entries {
-        let Some(wish) = entry.map.get("hostRequirements").and_then(Value::as_object) else {
-            continue;
-        };
+        let wish = entry.map.get("hostRequirements").and_then(Value::as_object);
+        // A layer without a wish still takes back the `false` of an earlier one.
+        gpu = merge_gpu(gpu, wish.and_then(|wish| wish.get("gpu")).cloned());
+        let Some(wish) = wish else { continue };
         if !wish.is_empty() {
             origins.push(entry.origin.clone());
         }
         cpus = cpus.max(number(wish.get("cpus")));
         memory = memory.max(wish.get("memory").map_or(0, bytes));
         storage = storage.max(wish.get("storage").map_or(0, bytes));
-        gpu = merge_gpu(gpu, wish.get("gpu").cloned());
     }
     let wants_gpu = gpu.as_ref().is_some_and(crate::config::truthy);
     if cpus == 0.0 && memory == 0 && storage == 0 && !wants_gpu {
