@@ -114,11 +114,12 @@ fn next_running(ws: &Workspace, seen: &Observed) -> Step {
     if !done(Stage::PostCreate) {
         return Step::Hooks(Stage::PostCreate);
     }
-    if !started && !hooks_failed {
-        return Step::Hooks(Stage::PostStart);
-    }
+    // Before postStartCommand, which is often a server that never ends.
     if seen.volumes.get(&crate::pod::VolumeRole::State) != facts.extensions.as_ref() {
         return Step::Extensions;
+    }
+    if !started && !hooks_failed {
+        return Step::Hooks(Stage::PostStart);
     }
     if ws.entered_at > facts.attached && !hooks_failed {
         return Step::Hooks(Stage::PostAttach);

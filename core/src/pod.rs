@@ -16,6 +16,10 @@ use crate::service::Service;
 use crate::slug::Slug;
 use crate::workspace::Limits;
 
+pub mod inside;
+pub mod render;
+pub mod variables;
+
 /// Names a container within a pod.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

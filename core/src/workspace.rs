@@ -159,7 +159,7 @@ pub struct Facts {
 pub struct HeldImage {
     /// What to start it by, immune to a moving tag.
     pub image: ImageRef,
-    /// The image's metadata and the repository's configuration as one, variables not yet substituted.
+    /// The image's metadata and the repository's configuration as one, with the variables filled in.
     pub config: Box<Merged>,
 }
 

@@ -7,6 +7,7 @@
 //! change their minds. The edges between phases that it finds are `docs/lifecycle.md`; set
 //! `UPDATE_LIFECYCLE=1` to write that file anew.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt::Write as _;
 
@@ -40,8 +41,8 @@ impl Walk {
                 if next.phase != state.phase {
                     walk.edges.entry(state.phase).or_default().insert(next.phase);
                 }
-                if !walk.states.contains_key(&next) {
-                    walk.states.insert(next, Some((state, what)));
+                if let Entry::Vacant(vacant) = walk.states.entry(next) {
+                    vacant.insert(Some((state, what)));
                     queue.push_back(next);
                 }
             }
