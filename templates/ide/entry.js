@@ -7,6 +7,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const { load } = require("./load");
+const { serveCompressed } = require("./static");
 
 // The person's own settings are theirs from then on.
 function seed(settings) {
@@ -34,6 +35,7 @@ async function start() {
   wrapper.preventExit();
   const server = await main.runCodeServer(args);
   wrapper.onDispose(() => server.dispose());
+  serveCompressed(server.server, path.join(__dirname, "code-server/lib/vscode"));
 
   // code-server loads VS Code when the first page is asked for. Whoever waits is asking already.
   await vscode.ensureVSCodeLoaded({ args }, undefined, (error) => {
