@@ -1,0 +1,288 @@
+//! The reverse proxy: from a host name to a container and back.
+//!
+//! [`Proxy::call`] reads as the journey goes: which host, who asks, in which state is the workspace, over
+//! which connection.
+
+mod admit;
+mod body;
+mod cookie;
+mod enter;
+mod forward;
+mod headers;
+mod line;
+mod notice;
+mod origin;
+mod page;
+mod pool;
+mod stay;
+mod tunnel;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryFutureExt as _;
+use http::header::{CACHE_CONTROL, CONNECTION, HOST, HeaderValue, UPGRADE};
+use http::{Method, StatusCode, Uri};
+use http_body_util::BodyExt as _;
+use hyper_util::rt::TokioIo;
+use poem::http::uri::PathAndQuery;
+use poem::middleware::ReqId;
+use poem::{Addr, Request, Response};
+use steading_core::config::Config;
+use steading_core::route::Host;
+use steading_core::routes::{Route, Routes};
+use steading_core::runtime::{Runtime, RuntimeError};
+use tokio::time::timeout;
+
+use self::admit::{Admitted, Verdict};
+use self::body::Outgoing;
+use self::forward::{Body, Head, Target, Trouble};
+use self::notice::{Notice, State};
+use self::pool::Pool;
+use self::stay::Stay;
+use crate::directory::Directory;
+use crate::pulse::Pulse;
+
+/// How long to go on trying while an editor that should be there does not listen yet.
+const EDITOR_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long both sides of an agreed upgrade may take to stand.
+const UPGRADE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything that one gateway shares between requests.
+pub struct Proxy {
+    domain: String,
+    proto: HeaderValue,
+    secure: bool,
+    /// Base URL of the control plane, without a slash at its end.
+    control: String,
+    directory: Arc<Directory>,
+    runtime: Arc<dyn Runtime>,
+    pool: Arc<Pool>,
+    pulse: Arc<Pulse>,
+}
+
+/// What is known of a request before anything is looked up.
+struct Asked {
+    host: Host,
+    label: String,
+    authority: String,
+    as_page: bool,
+    request_id: Option<String>,
+}
+
+/// The name that a request asks for; `None` if there is none, or several.
+pub fn authority(request: &Request) -> Option<&str> {
+    // The target's own authority wins over the header (RFC 9112, section 3.2.2).
+    if let Some(authority) = request.original_uri().authority() {
+        return Some(authority.as_str());
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        _ => None,
+    }
+}
+
+impl Proxy {
+    pub fn new(config: &Config, routes: Arc<dyn Routes>, runtime: Arc<dyn Runtime>) -> Self {
+        let pool = Pool::new();
+        let directory = Directory::new(routes, {
+            let pool = Arc::clone(&pool);
+            move |id| pool.forget(id)
+        });
+        let secure = config.server.scheme == "https";
+        Self {
+            domain: config.server.domain.to_ascii_lowercase(),
+            proto: HeaderValue::from_static(if secure { "https" } else { "http" }),
+            secure,
+            control: config.public_url().to_string(),
+            directory,
+            runtime,
+            pool,
+            pulse: Arc::default(),
+        }
+    }
+
+    pub fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+
+    pub fn host(&self, header: &str) -> Host {
+        Host::parse(header, &self.domain)
+    }
+
+    /// The whole journey of one request.
+    pub async fn call(&self, request: Request) -> Response {
+        let Some(asked) = self.read(&request) else {
+            let as_page = page::is_wanted(request.method(), request.headers());
+            return page::show(&Notice::hidden(), as_page, None);
+        };
+        match self.answer(&asked, request).await {
+            Ok(response) => response,
+            Err(notice) => page::show(&notice, asked.as_page, asked.request_id.as_deref()),
+        }
+    }
+
+    fn read(&self, request: &Request) -> Option<Asked> {
+        let authority = authority(request)?.to_owned();
+        let host = self.host(&authority);
+        Some(Asked {
+            label: host.label()?,
+            host,
+            authority,
+            as_page: page::is_wanted(request.method(), request.headers()),
+            request_id: request.extensions().get::<ReqId>().map(ToString::to_string),
+        })
+    }
+
+    async fn answer(&self, asked: &Asked, request: Request) -> Result<Response, Notice> {
+        if request.method() == Method::CONNECT {
+            return Err(Notice::bad("CONNECT is not served here."));
+        }
+        let target = request.original_uri().path_and_query().cloned();
+        let target = target.unwrap_or(PathAndQuery::from_static("/"));
+        if target.path() == "/.steading/enter" {
+            return self.enter(asked, &request, target.query().unwrap_or_default()).await;
+        }
+        let verdict = admit::admit(&self.directory, &asked.host, &asked.label, request.headers()).await;
+        let admitted = match verdict.map_err(|_| Notice::database())? {
+            Verdict::Admit(admitted) => admitted,
+            Verdict::SignIn if asked.as_page => {
+                return Ok(enter::redirect(&enter::ask(&self.control, &asked.label, target.as_str())));
+            }
+            Verdict::SignIn => return Err(Notice::sign_in()),
+            Verdict::Hide => return Err(Notice::hidden()),
+        };
+        let upgrade = headers::wanted_upgrade(request.headers()).cloned();
+        self.refuse_foreign(asked, &request, &admitted, upgrade.is_some())?;
+        if target.path().starts_with(enter::OURS) {
+            return state(&target, &admitted.route);
+        }
+        if let Some(notice) = Notice::of_state(&admitted.route, &self.control) {
+            return Err(notice);
+        }
+        self.forward(asked, request, target, admitted, upgrade).await
+    }
+
+    /// Somebody comes back from the control plane with a ticket.
+    async fn enter(&self, asked: &Asked, request: &Request, query: &str) -> Result<Response, Notice> {
+        if !matches!(*request.method(), Method::GET) {
+            return Err(Notice::hidden());
+        }
+        let again = |path| enter::ask(&self.control, &asked.label, path);
+        let Some((ticket, path)) = enter::read(query) else {
+            return Err(Notice::ticket(again("/")));
+        };
+        let cookie = self.directory.redeem(&ticket, &asked.label).await.map_err(|_| Notice::database())?;
+        let Some(cookie) = cookie else {
+            return Err(Notice::ticket(again(&path)));
+        };
+        self.directory.entered(&asked.host);
+        Ok(enter::admit(cookie.reveal(), &path, self.secure))
+    }
+
+    fn refuse_foreign(
+        &self,
+        asked: &Asked,
+        request: &Request,
+        admitted: &Admitted,
+        upgrade: bool,
+    ) -> Result<(), Notice> {
+        let headers = request.headers();
+        if upgrade && origin::is_foreign(headers, &asked.authority) {
+            return Err(Notice::foreign());
+        }
+        let slug = &admitted.route.slug;
+        let known = cookie::entries(headers).next().is_some();
+        if known && !origin::may_act(request.method(), headers, &asked.authority, slug, &self.domain) {
+            return Err(Notice::foreign());
+        }
+        Ok(())
+    }
+
+    async fn forward(
+        &self,
+        asked: &Asked,
+        request: Request,
+        target: PathAndQuery,
+        admitted: Admitted,
+        upgrade: Option<HeaderValue>,
+    ) -> Result<Response, Notice> {
+        let route = &admitted.route;
+        let (door, port) = match (&asked.host, route.ide_port) {
+            (Host::Port(_, port), _) => (*port, Some(*port)),
+            (_, Some(ide)) => (ide, None),
+            _ => return Err(Notice::starting(route, "The editor is about to answer.", &self.control)),
+        };
+        let client = match &request.remote_addr().0 {
+            Addr::SocketAddr(address) => Some(address.ip()),
+            _ => None,
+        };
+        let beat = self.pulse.of(route.workspace);
+        let taken = upgrade.as_ref().and_then(|protocol| Some((protocol.clone(), request.take_upgrade().ok()?)));
+        let (mut parts, body) = request.into_parts();
+        beat.count(target.as_str().len() + 32 * parts.headers.len());
+        if !parts.headers.contains_key(HOST)
+            && let Ok(host) = HeaderValue::from_str(&asked.authority)
+        {
+            parts.headers.insert(HOST, host);
+        }
+        let stay = taken.is_some().then(|| Stay::new(&self.directory, &asked.host, &asked.label, &parts.headers));
+        headers::for_container(&mut parts.headers, taken.as_ref().map(|(protocol, _)| protocol), client, &self.proto);
+        let head = Head { method: parts.method, uri: Uri::from(target), headers: parts.headers };
+        let body = Body::new(body, &beat);
+        let way = Target {
+            pool: &self.pool,
+            runtime: &*self.runtime,
+            door: (route.workspace, door),
+            patience: if port.is_none() { EDITOR_PATIENCE } else { Duration::ZERO },
+        };
+        let failed = |trouble: Trouble| {
+            if matches!(trouble, Trouble::Dial(RuntimeError::Gone)) {
+                self.directory.doubt(route.workspace);
+            }
+            tracing::debug!(workspace.id = %route.workspace, port = door, error = %trouble, "a workspace gave no answer");
+            Notice::of_trouble(&trouble, route, port, &self.control)
+        };
+        let (Some((_, browser)), Some(stay)) = (taken, stay) else {
+            let mut answer = way.exchange(head, body).await.map_err(failed)?;
+            headers::for_browser(answer.headers_mut());
+            return Ok(answer.into());
+        };
+
+        let stream = way.dial().await.map_err(failed)?;
+        let sent = line::send_upgrade(stream, head.with(body.outgoing)).await;
+        let (mut answer, container) = sent.map_err(|e| failed(Trouble::Broken(e)))?;
+        let agreed = answer.headers().get(UPGRADE).cloned();
+        headers::for_browser(answer.headers_mut());
+        if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return Ok(answer.map(|body| body.map_err(io::Error::other)).into());
+        }
+        tokio::spawn(async move {
+            let both = async { tokio::try_join!(browser.map_err(drop), container.map_err(drop)) };
+            if let Ok(Ok((browser, container))) = timeout(UPGRADE_PATIENCE, both).await {
+                tunnel::carry(browser, TokioIo::new(container), beat, stay).await;
+            }
+        });
+        let headers = answer.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.extend(agreed.map(|protocol| (UPGRADE, protocol)));
+        Ok(answer.map(|_| Outgoing::Empty).into())
+    }
+}
+
+/// What a waiting page asks: `{"state": "starting", "phase": "building", "message": "…"}`.
+fn state(target: &PathAndQuery, route: &Route) -> Result<Response, Notice> {
+    if target.path() != "/.steading/state" {
+        return Err(Notice::hidden());
+    }
+    let state = serde_json::json!({
+        "state": State::of(route).as_str(),
+        "phase": route.phase.as_str(),
+        "message": notice::progress(route.phase),
+    });
+    let response = Response::builder().content_type("application/json").header(CACHE_CONTROL, "no-store");
+    Ok(response.body(state.to_string()))
+}

@@ -1,0 +1,172 @@
+//! What changes in the headers on the way through, and nothing else does.
+
+use std::net::IpAddr;
+
+use http::header::{
+    CONNECTION, EXPECT, FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE,
+};
+
+use super::cookie;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const PROXY_AUTHORIZATION: HeaderName = HeaderName::from_static("proxy-authorization");
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// The protocol a request asks to switch to, if it does so properly.
+///
+/// HTTP/2 in the clear is left out: the switch is each hop's own affair (RFC 9110, section 7.8), and
+/// inside such a tunnel our header rules would not hold.
+pub fn wanted_upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let protocol = headers.get(UPGRADE)?;
+    let asked = tokens(headers).any(|t| t.eq_ignore_ascii_case("upgrade"));
+    let h2c = protocol.as_bytes().get(..3).is_some_and(|p| p.eq_ignore_ascii_case(b"h2c"));
+    (asked && !h2c).then_some(protocol)
+}
+
+/// The names that `Connection` lists.
+fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers.get_all(CONNECTION).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim)
+}
+
+/// Removes what belongs to one hop only (RFC 9110, section 7.6.1), the names in `Connection` included.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if headers.contains_key(CONNECTION) {
+        // Almost always `keep-alive`, `close` or `upgrade`, which are removed below anyway.
+        let listed: Vec<HeaderName> = tokens(headers)
+            .filter(|t| !matches_any(t, &["keep-alive", "close", "upgrade"]))
+            .filter_map(|t| HeaderName::from_bytes(t.as_bytes()).ok())
+            .filter(|name| name != HOST)
+            .collect();
+        for name in listed {
+            headers.remove(name);
+        }
+        headers.remove(CONNECTION);
+    }
+    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+}
+
+fn matches_any(token: &str, names: &[&str]) -> bool {
+    token.is_empty() || names.iter().any(|n| token.eq_ignore_ascii_case(n))
+}
+
+/// Makes a request's headers ready for the container. `Host` stays: VS Code compares it with `Origin`.
+pub fn for_container(
+    headers: &mut HeaderMap,
+    upgrade: Option<&HeaderValue>,
+    client: Option<IpAddr>,
+    proto: &HeaderValue,
+) {
+    let trailers = headers.get_all(TE).iter().any(|v| v.as_bytes().eq_ignore_ascii_case(b"trailers"));
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    remove_hop_by_hop(headers);
+    // `Expect: 100-continue` was between the client and us: we answer it when the body is wanted.
+    for name in [EXPECT, FORWARDED, PROXY_AUTHORIZATION, HTTP2_SETTINGS, X_REAL_IP] {
+        headers.remove(name);
+    }
+    let foreign =
+        |name: &HeaderName| name.as_str().starts_with("x-steading-") || name.as_str().starts_with("x-forwarded-");
+    if headers.keys().any(foreign) {
+        let names: Vec<HeaderName> = headers.keys().filter(|n| foreign(n)).cloned().collect();
+        for name in names {
+            headers.remove(name);
+        }
+    }
+    cookie::strip(headers);
+
+    if let Some(address) = client.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok()) {
+        headers.insert(X_FORWARDED_FOR, address);
+    }
+    headers.insert(X_FORWARDED_PROTO, proto.clone());
+    if let Some(host) = headers.get(HOST).cloned() {
+        headers.insert(X_FORWARDED_HOST, host);
+    }
+    if chunked {
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    match upgrade {
+        Some(protocol) => {
+            headers.insert(UPGRADE, protocol.clone());
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        None if trailers => {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+            headers.insert(CONNECTION, HeaderValue::from_static("te"));
+        }
+        None => {}
+    }
+}
+
+/// Makes an answer's headers ready for the browser.
+pub fn for_browser(headers: &mut HeaderMap) {
+    remove_hop_by_hop(headers);
+    cookie::confine(headers);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn what_belongs_to_one_hop_stays_on_it() {
+        let mut headers = map(&[
+            ("connection", "keep-alive, X-Private"),
+            ("connection", "host"),
+            ("x-private", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "gzip"),
+            ("host", "fox.localhost"),
+            ("accept", "*/*"),
+        ]);
+        remove_hop_by_hop(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "host"]);
+    }
+
+    #[test]
+    fn nobody_outside_speaks_in_our_name() {
+        let mut headers = map(&[
+            ("host", "fox.localhost:8080"),
+            ("x-steading-user", "root"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("x-forwarded-prefix", "/evil"),
+            ("x-real-ip", "1.2.3.4"),
+            ("forwarded", "for=1.2.3.4"),
+        ]);
+        let proto = HeaderValue::from_static("https");
+        for_container(&mut headers, None, Some(IpAddr::from([10, 0, 0, 7])), &proto);
+        let mut left: Vec<_> = headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        left.sort_unstable();
+        assert_eq!(
+            left,
+            [
+                "host: fox.localhost:8080",
+                "x-forwarded-for: 10.0.0.7",
+                "x-forwarded-host: fox.localhost:8080",
+                "x-forwarded-proto: https",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_proper_upgrade_is_one() {
+        assert!(wanted_upgrade(&map(&[("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")])).is_some());
+        assert!(wanted_upgrade(&map(&[("upgrade", "websocket")])).is_none());
+        assert!(wanted_upgrade(&map(&[("connection", "upgrade, HTTP2-Settings"), ("upgrade", "h2c")])).is_none());
+    }
+}

@@ -1,0 +1,191 @@
+//! The listener in front of API and gateway.
+//!
+//! Beside poem's own server it passes small writes on at once, lets a client end its side after the
+//! request, gives up clients that vanish or never finish a request head, and bounds what it reads ahead.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use poem::http::uri::Scheme;
+use poem::web::{LocalAddr, RemoteAddr};
+use poem::{Addr, Endpoint, Request};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The largest request head, and the most that is read ahead of a body.
+const BUFFER: usize = 64 << 10;
+
+/// How long a request head may take, and how long a connection waits for the next one.
+const HEAD: Duration = Duration::from_secs(75);
+
+/// How long somebody who has ended their side may wait for more of an answer.
+const HALF_CLOSED: Duration = Duration::from_secs(60);
+
+/// How long requests may take to end when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Prepares an accepted socket: small writes leave at once, and a peer that vanished is noticed.
+///
+/// # Errors
+/// If the socket was closed meanwhile.
+pub fn tune(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let alive = TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(15));
+    SockRef::from(socket).set_tcp_keepalive(&alive)
+}
+
+/// Serves HTTP/1.1 until `shutdown`, then lets requests under way end for a few seconds.
+///
+/// # Errors
+/// If the listener has no address.
+pub async fn serve<E>(listener: TcpListener, endpoint: E, shutdown: CancellationToken) -> io::Result<()>
+where
+    E: Endpoint + 'static,
+{
+    let endpoint = Arc::new(endpoint);
+    let local = listener.local_addr()?;
+    let connections = TaskTracker::new();
+    let mut builder = Builder::new();
+    builder.half_close(true).max_buf_size(BUFFER).timer(TokioTimer::new()).header_read_timeout(HEAD);
+    loop {
+        let (socket, remote) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Mostly: too many open files. Some will be closed in a moment.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = shutdown.cancelled() => break,
+        };
+        if tune(&socket).is_err() {
+            continue;
+        }
+        let (socket, closing) = HalfClose::new(socket);
+        let endpoint = Arc::clone(&endpoint);
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let endpoint = Arc::clone(&endpoint);
+            async move { Ok::<_, Infallible>(endpoint.get_response(from(request, local, remote)).await.into()) }
+        });
+        let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let shutdown = shutdown.clone();
+        connections.spawn(async move {
+            let mut connection = pin!(connection);
+            let end = tokio::select! {
+                end = connection.as_mut() => end,
+                () = closing.given_up() => return,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = end {
+                tracing::debug!(%error, "a connection ended");
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+        tracing::debug!("some requests were still under way at the end");
+    }
+    Ok(())
+}
+
+fn from(request: hyper::Request<Incoming>, local: SocketAddr, remote: SocketAddr) -> Request {
+    let local = LocalAddr(Addr::SocketAddr(local));
+    let remote = RemoteAddr(Addr::SocketAddr(remote));
+    (request, local, remote, Scheme::HTTP).into()
+}
+
+/// A socket that remembers that its peer has ended its side.
+///
+/// A half-closed peer looks the same as one that is gone until something is written to it. It gets its
+/// answer, but a silent one is given up.
+struct HalfClose {
+    socket: TcpStream,
+    closing: Arc<Closing>,
+}
+
+#[derive(Default)]
+struct Closing {
+    ended: Notify,
+    /// Something was written since the last look.
+    written: AtomicBool,
+}
+
+impl HalfClose {
+    fn new(socket: TcpStream) -> (Self, Arc<Closing>) {
+        let closing = Arc::new(Closing::default());
+        (Self { socket, closing: Arc::clone(&closing) }, closing)
+    }
+}
+
+impl Closing {
+    /// Resolves when the peer has ended its side and nothing could be written to it for a while.
+    async fn given_up(&self) {
+        self.ended.notified().await;
+        loop {
+            self.written.store(false, Ordering::Relaxed);
+            tokio::time::sleep(HALF_CLOSED).await;
+            if !self.written.load(Ordering::Relaxed) {
+                break;
+            }
+        }
+    }
+}
+
+impl AsyncRead for HalfClose {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.socket).poll_read(cx, buf);
+        if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0 {
+            self.closing.ended.notify_one();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for HalfClose {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.closing.written.store(true, Ordering::Relaxed);
+        Pin::new(&mut self.socket).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.closing.written.store(true, Ordering::Relaxed);
+        Pin::new(&mut self.socket).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
+}
