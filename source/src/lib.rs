@@ -9,11 +9,17 @@
 //! Features and their registries get their place beside `git` with the release that installs them.
 
 pub mod error;
+pub mod folder;
 pub mod git;
 mod report;
+pub mod resolve;
 mod scratch;
+pub mod templates;
 pub mod tree;
 
 pub use error::GitError;
+pub use folder::Folder;
 pub use git::{Git, Pinned};
+pub use resolve::{NoPrebuilds, Place, PrebuildLookup, ResolveError, Resolver};
+pub use templates::Templates;
 pub use tree::GitTree;
