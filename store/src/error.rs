@@ -1,0 +1,99 @@
+//! What can go wrong with durable things, for the caller.
+
+use sea_orm::{DbErr, SqlErr};
+use steading_core::{Class, Fault};
+
+/// The cause of an error, for the log.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What went wrong, for the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such record, or no more.
+    #[error("there is no such record")]
+    NotFound,
+    /// The record is not in a state that allows this; the text is a stable code in kebab-case.
+    #[error("{}", sentence(.0))]
+    Conflict(&'static str),
+    /// Somebody else holds the workspace now: whatever the holder of the old lease found out is void.
+    #[error("somebody else drives this workspace now")]
+    LostLease,
+    /// The database or the disk under it does not answer.
+    #[error("the database does not answer")]
+    Unavailable(#[source] BoxError),
+}
+
+/// Another workspace has the name.
+pub const SLUG_TAKEN: &str = "slug-taken";
+/// The owner changed their mind since the caller looked.
+pub const CHANGED: &str = "changed";
+/// The workspace is being deleted, for good.
+pub const BEING_DELETED: &str = "being-deleted";
+
+fn sentence(code: &str) -> &'static str {
+    match code {
+        SLUG_TAKEN => "another workspace has this name",
+        CHANGED => "the workspace was changed in the meantime",
+        BEING_DELETED => "the workspace is being deleted",
+        _ => "the record does not allow this now",
+    }
+}
+
+impl StoreError {
+    /// Wraps what the disk or the database said.
+    pub(crate) fn unavailable(cause: impl Into<BoxError>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(cause: DbErr) -> Self {
+        Self::unavailable(cause)
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(cause: std::io::Error) -> Self {
+        Self::unavailable(cause)
+    }
+}
+
+impl From<serde_json::Error> for StoreError {
+    fn from(cause: serde_json::Error) -> Self {
+        Self::unavailable(cause)
+    }
+}
+
+/// Whether a write failed because a unique value is taken.
+pub(crate) fn is_duplicate(cause: &DbErr) -> bool {
+    matches!(cause.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+impl Fault for StoreError {
+    fn class(&self) -> Class {
+        match self {
+            Self::NotFound | Self::Conflict(_) => Class::Permanent,
+            Self::LostLease | Self::Unavailable(_) => Class::Transient,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Conflict(code) => code,
+            Self::LostLease => "lost-lease",
+            Self::Unavailable(_) => "database-unavailable",
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Conflict(BEING_DELETED) => Some("Make a new workspace from the same source.".to_owned()),
+            Self::Conflict(CHANGED) => Some("Look at the workspace again and repeat the request.".to_owned()),
+            Self::Unavailable(_) => {
+                Some("Check that the database runs and that the disk of the data folder has space.".to_owned())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The append-only story of each workspace.
+
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, stream};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+};
+use steading_core::WorkspaceId;
+use steading_core::event::{EventKind, WorkspaceEvent};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::Store;
+use crate::connect::{Database, moment};
+use crate::error::StoreError;
+use crate::feed::{Feed, Ring};
+use crate::rows::{event, workspace};
+
+/// The most that one read gives.
+const LARGEST: u64 = 1000;
+
+/// What happened.
+#[derive(Debug, Clone, Copy)]
+pub struct Events<'a> {
+    pub(crate) store: &'a Store,
+}
+
+impl Events<'_> {
+    /// Events after a number, oldest first: of one workspace or of all; at most 1,000 at a time.
+    pub async fn since(
+        &self,
+        workspace: Option<WorkspaceId>,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<WorkspaceEvent>, StoreError> {
+        let mut query = event::Entity::find().filter(event::Column::Seq.gt(after));
+        if let Some(id) = workspace {
+            query = query.filter(event::Column::WorkspaceId.eq(id.uuid()));
+        }
+        let rows = query.order_by_asc(event::Column::Seq).limit(limit.min(LARGEST));
+        rows.all(&self.store.inner.database.reader).await?.into_iter().map(read).collect()
+    }
+
+    /// Appends notes to a story without holding the workspace's lease; gives the number of the last one.
+    pub async fn append(&self, id: WorkspaceId, kinds: Vec<EventKind>) -> Result<Option<i64>, StoreError> {
+        let inner = &self.store.inner;
+        let tx = inner.database.write().await?;
+        let known = workspace::Entity::find_by_id(id.uuid()).select_only().column(workspace::Column::Id);
+        if known.into_tuple::<uuid::Uuid>().one(&tx).await?.is_none() {
+            return Err(StoreError::NotFound);
+        }
+        let now = inner.database.clock(&tx).await?;
+        let last = append(&inner.database, &tx, id, now, &kinds).await?;
+        let ring = Ring { workspace: Some(id), event: last };
+        inner.bell.write(&inner.database, &tx, now, ring).await?;
+        tx.commit().await?;
+        inner.bell.ring(ring);
+        Ok(last)
+    }
+
+    /// Everything after a number, then everything that happens, without gaps or doubles. Resume it after
+    /// the last number seen. It ends only when it is dropped or the database stays away.
+    #[must_use]
+    pub fn tail(
+        &self,
+        workspace: Option<WorkspaceId>,
+        after: i64,
+    ) -> BoxStream<'static, Result<WorkspaceEvent, StoreError>> {
+        // Listening starts before the first read, so that nothing falls between the two.
+        let tail = Tail { bell: self.store.feed().subscribe(), store: self.store.clone(), workspace, after };
+        let batches = stream::unfold(Some(tail), |tail| async move {
+            let mut tail = tail?;
+            match tail.next().await {
+                Ok(batch) => Some((batch.into_iter().map(Ok).collect(), Some(tail))),
+                Err(error) => Some((vec![Err(error)], None)),
+            }
+        });
+        batches.flat_map(stream::iter).boxed()
+    }
+}
+
+struct Tail {
+    store: Store,
+    bell: Receiver<Feed>,
+    workspace: Option<WorkspaceId>,
+    after: i64,
+}
+
+impl Tail {
+    async fn next(&mut self) -> Result<Vec<WorkspaceEvent>, StoreError> {
+        loop {
+            let batch = self.store.events().since(self.workspace, self.after, LARGEST).await?;
+            if let Some(last) = batch.last() {
+                self.after = last.seq;
+                return Ok(batch);
+            }
+            while !self.concerns().await {}
+        }
+    }
+
+    /// Waits for a ring; says whether it is a reason to read again.
+    async fn concerns(&mut self) -> bool {
+        match self.bell.recv().await {
+            Ok(Feed::Event(id, seq)) => seq > self.after && self.workspace.is_none_or(|wanted| wanted == id),
+            Ok(Feed::Lost) | Err(RecvError::Lagged(_)) => true,
+            Ok(Feed::Workspace(_) | Feed::Entries) => false,
+            // Cannot happen while the store that rings it is held here.
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn read(row: event::Model) -> Result<WorkspaceEvent, StoreError> {
+    Ok(WorkspaceEvent {
+        seq: row.seq,
+        workspace: WorkspaceId::from_uuid(row.workspace_id),
+        at: moment(row.at),
+        kind: serde_json::from_str(&row.kind)?,
+    })
+}
+
+/// Appends events in a transaction; gives the number of the last one.
+pub(crate) async fn append(
+    database: &Database,
+    tx: &DatabaseTransaction,
+    id: WorkspaceId,
+    now: i64,
+    kinds: &[EventKind],
+) -> Result<Option<i64>, StoreError> {
+    let mut last = None;
+    if !kinds.is_empty() {
+        database.in_order(tx).await?;
+    }
+    for kind in kinds {
+        let row = event::ActiveModel {
+            workspace_id: Set(id.uuid()),
+            at: Set(now),
+            kind: Set(serde_json::to_string(kind)?),
+            ..Default::default()
+        };
+        last = Some(event::Entity::insert(row).exec(tx).await?.last_insert_id);
+    }
+    Ok(last)
+}

@@ -1,0 +1,99 @@
+//! One line of output: made printable, written, read.
+//!
+//! In the file: `seq`, milliseconds since 1970, stream and text, separated by tabs. The text is last and may
+//! contain tabs itself.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use steading_core::log::LogLine;
+
+/// The longest text of a line, in bytes; the rest is cut off.
+pub(super) const LONGEST: usize = 16 * 1024;
+const CUT: &str = " … (the rest of this line was cut off)";
+
+/// Cuts output into lines without their ends; an empty text is one empty line.
+pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line))
+}
+
+/// Makes a line printable and bounded. Colours and other escape sequences are kept; other control
+/// characters become their pictures (U+2400 and on).
+pub(super) fn printable(line: &str) -> String {
+    let mut text = String::with_capacity(line.len().min(LONGEST));
+    for c in line.chars() {
+        let shown = match c {
+            '\t' | '\r' | '\u{8}' | '\u{1b}' => c,
+            '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+            '\u{7f}' => '\u{2421}',
+            // The other half of the control characters: some terminals obey them.
+            '\u{80}'..='\u{9f}' => '\u{fffd}',
+            c => c,
+        };
+        if text.len() + shown.len_utf8() > LONGEST {
+            text.push_str(CUT);
+            break;
+        }
+        text.push(shown);
+    }
+    text
+}
+
+/// Appends a line as it stands in the file.
+pub(super) fn write(file: &mut String, seq: u64, at_ms: i64, stream: &str, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(file, "{seq}\t{at_ms}\t{stream}\t{text}");
+}
+
+/// Reads a line of the file; `None` if it is not one (torn by a crash, say).
+pub(super) fn read(line: &[u8]) -> Option<LogLine> {
+    let line = String::from_utf8_lossy(line);
+    let mut fields = line.splitn(4, '\t');
+    let seq = fields.next()?.parse().ok()?;
+    let at = fields.next()?.parse().ok().and_then(DateTime::<Utc>::from_timestamp_millis)?;
+    let stream = fields.next()?.to_owned();
+    Some(LogLine { seq, at, stream, text: fields.next()?.to_owned() })
+}
+
+/// A stream's name as it may stand in the file.
+pub(super) fn stream_name(stream: &str) -> String {
+    stream.chars().filter(|c| !c.is_control()).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut file = String::new();
+        write(&mut file, 7, 1_700_000_000_123, "build", "a\tb \u{1b}[31mred\u{1b}[0m");
+        let line = read(file.trim_end_matches('\n').as_bytes()).unwrap();
+        assert_eq!((line.seq, line.stream.as_str()), (7, "build"));
+        assert_eq!(line.text, "a\tb \u{1b}[31mred\u{1b}[0m");
+        assert_eq!(line.at.timestamp_millis(), 1_700_000_000_123);
+        assert!(read(b"7\t17").is_none());
+        assert!(read(b"\xff\xfe").is_none());
+    }
+
+    #[test]
+    fn binary_is_made_printable_and_colour_is_kept() {
+        assert_eq!(printable("\0\u{1}\u{7f}\u{85}x"), "␀␁␡\u{fffd}x");
+        assert_eq!(printable("\u{1b}[1;32mok\u{1b}[m\t\r"), "\u{1b}[1;32mok\u{1b}[m\t\r");
+    }
+
+    #[test]
+    fn a_line_has_an_end() {
+        let long = printable(&"é".repeat(LONGEST));
+        assert!(long.len() <= LONGEST + CUT.len());
+        assert!(long.ends_with("cut off)"));
+    }
+
+    #[test]
+    fn text_of_several_lines_becomes_several_lines() {
+        assert_eq!(split("a\r\nb\n").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(split("a\n\nb").collect::<Vec<_>>(), ["a", "", "b"]);
+        assert_eq!(split("").collect::<Vec<_>>(), [""]);
+    }
+}

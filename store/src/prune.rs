@@ -1,0 +1,47 @@
+//! Forgets what has expired. Doing it twice, or in several processes, is harmless.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use sea_orm::sea_query::Expr;
+use sea_orm::{EntityTrait as _, ExprTrait as _, QueryFilter as _};
+
+use crate::error::StoreError;
+use crate::rows::{bell, entry, idempotency, inquiry, link, session, ticket};
+use crate::sessions::micros;
+use crate::{Inner, Store, feed};
+
+const EVERY: Duration = Duration::from_secs(120);
+
+impl Store {
+    /// Forgets expired sign-ins, answers, questions and rings, and jobs that were done. The store does so
+    /// by itself every two minutes.
+    pub async fn prune(&self) -> Result<(), StoreError> {
+        let database = &self.inner.database;
+        let now = || database.now();
+        let before = |age: Duration| database.now().sub(micros(age));
+        let on = database.writer();
+        session::Entity::delete_many().filter(Expr::col(session::Column::ExpiresAt).lte(now())).exec(on).await?;
+        entry::Entity::delete_many().filter(Expr::col(entry::Column::ExpiresAt).lte(now())).exec(on).await?;
+        ticket::Entity::delete_many().filter(Expr::col(ticket::Column::ExpiresAt).lte(now())).exec(on).await?;
+        link::Entity::delete_many().filter(Expr::col(link::Column::ExpiresAt).lte(now())).exec(on).await?;
+        let old = Expr::col(idempotency::Column::CreatedAt).lte(before(crate::idempotency::KEPT));
+        idempotency::Entity::delete_many().filter(old).exec(on).await?;
+        let old = Expr::col(inquiry::Column::CreatedAt).lte(before(crate::inquiries::KEPT));
+        inquiry::Entity::delete_many().filter(old).exec(on).await?;
+        let old = Expr::col(bell::Column::At).lte(before(feed::KEPT));
+        bell::Entity::delete_many().filter(old).exec(on).await?;
+        self.inner.queue.prune().await
+    }
+}
+
+/// Prunes for as long as the store is in use.
+pub(crate) async fn regularly(store: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let Some(inner) = store.upgrade() else { return };
+        if let Err(error) = (Store { inner }).prune().await {
+            tracing::warn!(error = %steading_core::report::chain(&error), "what has expired could not be forgotten yet");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The worker side of the queue.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use apalis::prelude::{BoxDynError, WorkerBuilder, WorkerBuilderExt as _};
+use futures::FutureExt as _;
+use steading_core::queue::Job;
+use steading_core::report;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::desk::{Delivery, Desk};
+use super::{Backend, Ring, Ringer};
+use crate::error::StoreError;
+
+/// Between tries while the database does not answer, or after the queue's connection broke.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long the queue may take to write its last acknowledgements.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Hears rings and has them handled.
+#[derive(Debug)]
+pub struct Jobs {
+    ringer: Arc<Ringer>,
+    concurrency: usize,
+}
+
+impl Jobs {
+    pub(crate) fn new(ringer: Arc<Ringer>, concurrency: usize) -> Self {
+        Self { ringer, concurrency: concurrency.max(1) }
+    }
+
+    /// Hands each job to the handler until the shutdown; then starts no more and returns once those under
+    /// way have ended (the handler should watch the same token). Dropping it drops them.
+    ///
+    /// - One job is never handled twice at once by this process; other processes may, so the handler
+    ///   takes the workspace's lease.
+    /// - A ring that comes while its job is handled leads to another run: nothing is missed between the
+    ///   handler's last look and its end.
+    /// - The handler settles everything in the database. It gives an error only if the database does not
+    ///   answer; then it is called again a second later.
+    /// - Put time-outs inside the handler. A panic ends that run alone.
+    pub async fn run<F, R>(self, handler: F, shutdown: CancellationToken)
+    where
+        F: Fn(Job) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<(), StoreError>> + Send + 'static,
+    {
+        let desk = self.ringer.desk.clone();
+        let _open = Open::at(desk.clone());
+        let quiet = CancellationToken::new();
+        let work = async {
+            work(&desk, self.concurrency, Arc::new(handler), &shutdown).await;
+            quiet.cancel();
+        };
+        let listen = listen(&self.ringer, self.concurrency, &quiet);
+        tokio::join!(work, listen);
+    }
+}
+
+/// Keeps the desk open, and closes it even if the future is dropped.
+struct Open(Arc<Desk>);
+
+impl Open {
+    fn at(desk: Arc<Desk>) -> Self {
+        desk.open();
+        Self(desk)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+async fn work<F, R>(desk: &Arc<Desk>, concurrency: usize, handler: Arc<F>, shutdown: &CancellationToken)
+where
+    F: Fn(Job) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), StoreError>> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(concurrency));
+    let mut running = JoinSet::new();
+    loop {
+        let next = async {
+            let slot = slots.clone().acquire_owned().await;
+            (slot, desk.next().await)
+        };
+        let (slot, job) = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            Some(_) = running.join_next() => continue,
+            next = next => next,
+        };
+        let (desk, handler, shutdown) = (desk.clone(), handler.clone(), shutdown.clone());
+        running.spawn(async move {
+            attend(job, handler.as_ref(), &shutdown).await;
+            desk.finish(job);
+            drop(slot);
+        });
+    }
+    while running.join_next().await.is_some() {}
+}
+
+/// Calls the handler until the database has answered it.
+async fn attend<F, R>(job: Job, handler: &F, shutdown: &CancellationToken)
+where
+    F: Fn(Job) -> R,
+    R: Future<Output = Result<(), StoreError>>,
+{
+    loop {
+        // The handler is called inside, so that a panic before its first await is caught, too.
+        match AssertUnwindSafe(async { handler(job).await }).catch_unwind().await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                tracing::warn!(?job, error = %report::chain(&error), "the job is tried again");
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+            Err(_) => {
+                tracing::error!(?job, "the handler panicked; the sweeper will ring again");
+                return;
+            }
+        }
+    }
+}
+
+/// Brings the rings that apalis delivers to the desk. A broken connection ends apalis' worker: then there
+/// is a new one, under a new name.
+async fn listen(ringer: &Ringer, concurrency: usize, quiet: &CancellationToken) {
+    while !quiet.is_cancelled() {
+        let name = format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple());
+        let desk = ringer.desk.clone();
+        let stop = quiet.clone().cancelled_owned().map(Ok::<(), std::io::Error>);
+        let answer = move |ring: Ring| answer(desk.clone(), ring);
+        let listening = match &ringer.backend {
+            Backend::Sqlite(storage) => {
+                let mut config = super::sqlite_config();
+                config.batch_size = concurrency;
+                let storage = storage.clone().with_config(config);
+                let worker = WorkerBuilder::new(name).backend(storage).concurrency(concurrency).build(answer);
+                worker.run_until(stop).boxed()
+            }
+            Backend::Redis(storage) => {
+                let config = storage.get_config().clone().batch_size(concurrency);
+                let storage = storage.clone().with_config(config);
+                let worker = WorkerBuilder::new(name).backend(storage).concurrency(concurrency).build(answer);
+                worker.run_until(stop).boxed()
+            }
+        };
+        let ended = tokio::select! {
+            ended = listening => ended,
+            () = async { quiet.cancelled().await; tokio::time::sleep(LAST_WORDS).await } => return,
+        };
+        if let Err(error) = ended {
+            tracing::warn!(%error, "the queue does not answer; rings of this process are still heard");
+        }
+        tokio::select! {
+            () = quiet.cancelled() => {}
+            () = tokio::time::sleep(PAUSE) => {}
+        }
+    }
+}
+
+async fn answer(desk: Arc<Desk>, ring: Ring) -> Result<(), BoxDynError> {
+    match desk.deliver(ring) {
+        Delivery::Answered => Ok(()),
+        // An error leaves the job to the next worker that asks.
+        Delivery::Wait(done) => done.await.map_err(Into::into),
+    }
+}

@@ -1,0 +1,22 @@
+//! A cookie for one workspace host.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "entry")]
+pub(crate) struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) hash: String,
+    pub(crate) user_id: Uuid,
+    /// The session that made it and ends it.
+    pub(crate) session_id: Option<Uuid>,
+    pub(crate) label: String,
+    /// The workspace's name, as the label has it.
+    pub(crate) slug: String,
+    pub(crate) expires_at: i64,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub(crate) enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
