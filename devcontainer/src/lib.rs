@@ -32,6 +32,7 @@ pub mod run_args;
 pub mod scenario;
 pub mod stage;
 pub mod variables;
+pub mod vscode;
 pub mod workspace;
 
 pub use build::{BuildError, BuildPlan};
@@ -50,4 +51,5 @@ pub use run_args::{RunArgs, Ulimit};
 pub use scenario::{Build, Compose, Scenario};
 pub use stage::Stage;
 pub use variables::{VariableError, Variables};
+pub use vscode::VsCode;
 pub use workspace::Workspace;

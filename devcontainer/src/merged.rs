@@ -31,6 +31,20 @@ pub enum UserEnvProbe {
     LoginInteractiveShell,
 }
 
+impl UserEnvProbe {
+    /// The flags of the shell that shows the environment, such as `-lic`, a command following
+    /// them; `None` means that nothing is probed.
+    #[must_use]
+    pub const fn shell_flags(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::LoginShell => Some("-lc"),
+            Self::InteractiveShell => Some("-ic"),
+            Self::LoginInteractiveShell => Some("-lic"),
+        }
+    }
+}
+
 /// What happens when the person is done (`shutdownAction`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
