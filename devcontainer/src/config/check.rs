@@ -91,6 +91,12 @@ impl Checker<'_> {
             Form::Any => return,
             Form::Text => (!is_text(node)).then_some("a string"),
             Form::Flag => (!value().is_boolean()).then_some("true or false"),
+            Form::Number => (!value().is_number()).then_some("a number"),
+            Form::Size => {
+                let size = value();
+                let open = size.as_str().is_some_and(|text| text == "0" || text.contains("${"));
+                (!open && crate::host::bytes(&size) == 0).then_some("a whole size in lower case such as \"4gb\"")
+            }
             Form::Object => (!is_object).then_some("an object"),
             Form::Texts => return self.texts(node, name, "a list of strings"),
             Form::TextOrTexts if is_text(node) => return,

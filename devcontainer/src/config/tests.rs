@@ -61,6 +61,8 @@ fn values_of_the_wrong_form_are_named() {
         r#"{"image": "a", "waitFor": "noon"}"#,
         r#"{"image": "a", "portsAttributes": {"1": {"protocol": "ftp"}}}"#,
         r#"{"image": "a", "customizations": []}"#,
+        r#"{"image": "a", "hostRequirements": {"memory": "4GB"}}"#,
+        r#"{"image": "a", "hostRequirements": {"cpus": "4"}}"#,
     ] {
         assert_eq!(codes(text), ["wrong-type"], "{text}");
     }

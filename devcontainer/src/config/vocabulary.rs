@@ -9,6 +9,10 @@ pub(super) enum Form {
     Text,
     /// `true` or `false`.
     Flag,
+    /// A number.
+    Number,
+    /// A size such as `4gb`.
+    Size,
     /// An object.
     Object,
     /// A list of strings.
