@@ -111,7 +111,7 @@ pub(super) const BUILD: &[(&str, Form)] = &[
 
 /// The properties of `hostRequirements`.
 pub(super) const HOST: &[(&str, Form)] =
-    &[("cpus", Form::Any), ("memory", Form::Any), ("storage", Form::Any), ("gpu", Form::Any)];
+    &[("cpus", Form::Number), ("memory", Form::Size), ("storage", Form::Size), ("gpu", Form::Any)];
 
 /// The members of port attributes.
 pub(super) const PORT: &[(&str, Form)] = &[
