@@ -17,6 +17,7 @@ mod observe;
 mod place;
 mod relay;
 mod tools;
+mod uninstall;
 
 use std::ops::Deref;
 use std::sync::Arc;

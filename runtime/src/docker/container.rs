@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use bollard::models::{
-    ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountTmpfsOptions, MountType,
-    MountVolumeOptions, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, DeviceMapping, HostConfig, HostConfigLogConfig, Mount as EngineMount, MountTmpfsOptions,
+    MountType, MountVolumeOptions, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use steading_core::image::ImageRef;
 use steading_core::pod::{ContainerSpec, Mount, PodSpec, VolumeRole};
@@ -58,6 +58,8 @@ pub fn body(spec: &PodSpec, container: &ContainerSpec, around: &Surroundings<'_>
             init: Some(container.init),
             privileged: Some(container.privileged),
             cap_add: some(&container.cap_add),
+            cap_drop: some(&container.cap_drop),
+            devices: Some(container.devices.iter().map(|text| device(text)).collect()),
             security_opt: some(&container.security_opt),
             group_add: some(&container.group_add),
             shm_size: container.shm_size.map(size),
@@ -139,10 +141,44 @@ fn mount(spec: &PodSpec, mount: &Mount, around: &Surroundings<'_>) -> EngineMoun
     }
 }
 
+/// A device as `docker run --device` writes it; the middle part may be left out.
+fn device(text: &str) -> DeviceMapping {
+    let mut parts = text.split(':');
+    let host = parts.next().unwrap_or_default();
+    let (inside, rights) = match (parts.next(), parts.next()) {
+        (Some(inside), Some(rights)) => (inside, rights),
+        (Some(last), None) if last.starts_with('/') => (last, "rwm"),
+        (Some(rights), None) => (host, rights),
+        _ => (host, "rwm"),
+    };
+    DeviceMapping {
+        path_on_host: Some(host.to_owned()),
+        path_in_container: Some(inside.to_owned()),
+        cgroup_permissions: Some(rights.to_owned()),
+    }
+}
+
 fn limit(name: &str, soft: i64, hard: i64) -> ResourcesUlimits {
     ResourcesUlimits { name: Some(name.to_owned()), soft: Some(soft), hard: Some(hard) }
 }
 
 fn size(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_are_read_as_docker_reads_them() {
+        let of = |text: &str| {
+            let device = device(text);
+            [device.path_on_host, device.path_in_container, device.cgroup_permissions].map(Option::unwrap).join(" ")
+        };
+        assert_eq!(of("/dev/fuse"), "/dev/fuse /dev/fuse rwm");
+        assert_eq!(of("/dev/a:/dev/b"), "/dev/a /dev/b rwm");
+        assert_eq!(of("/dev/a:/dev/b:r"), "/dev/a /dev/b r");
+        assert_eq!(of("/dev/a:rw"), "/dev/a /dev/a rw");
+    }
 }

@@ -44,11 +44,11 @@ async fn follow(docker: &Docker, send: &mpsc::Sender<RuntimeEvent>) {
             let mut filter = docker.names.filter();
             filter.insert("type".to_owned(), vec!["container".to_owned()]);
             filter.insert("event".to_owned(), ACTIONS.map(str::to_owned).to_vec());
-            let options = EventsOptionsBuilder::new().filters(&filter).since(&since.timestamp().to_string()).build();
+            let since = since.timestamp().to_string();
+            let options = EventsOptionsBuilder::new().filters(&filter).since(&since).build();
             let mut events = client.events(Some(options)).boxed();
             if gap && client.ping().await.is_ok() {
                 tell(send, RuntimeEvent::Lost).await;
-                gap = false;
             }
             while let Some(Ok(event)) = events.next().await {
                 pause = FIRST_PAUSE;

@@ -27,6 +27,8 @@ impl Docker {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             tty: Some(tty),
+            // Engines from 23 on begin with the right size; older ones ignore it.
+            console_size: exec.tty.map(|(columns, rows)| vec![rows.into(), columns.into()]),
             env: Some(exec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
             cmd: Some(exec.command),
             user: exec.user,

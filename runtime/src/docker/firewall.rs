@@ -36,7 +36,7 @@ pub async fn isolate(names: &Names, local: bool) {
     }
 }
 
-/// Takes the rules away.
+/// Takes the rules away, where there are any.
 pub async fn open(names: &Names) {
     let (chain, bridge) = (names.chain(), names.bridge());
     for arguments in [vec!["-D", "INPUT", "-i", &bridge, "-j", &chain], vec!["-F", &chain], vec!["-X", &chain]] {

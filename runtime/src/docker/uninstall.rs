@@ -1,0 +1,41 @@
+//! Taking an installation off an engine.
+
+use bollard::query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveImageOptions};
+use steading_core::runtime::Result;
+
+use super::{Docker, firewall};
+use crate::error;
+
+impl Docker {
+    /// Removes everything that this installation has on the engine: every workspace with its volumes,
+    /// the tools, the network and its firewall rules. Images that were built or pulled stay.
+    ///
+    /// # Errors
+    /// Those of the engine; what was removed before stays removed.
+    pub async fn uninstall(&self) -> Result<()> {
+        let client = self.engine.client().await?;
+        let filter = self.names.filter();
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filter).build();
+        for container in client.list_containers(Some(options)).await.map_err(error::engine)? {
+            self.clear(&container.id.unwrap_or_default()).await?;
+        }
+        let options = ListVolumesOptionsBuilder::new().filters(&filter).build();
+        let found = client.list_volumes(Some(options)).await.map_err(error::engine)?;
+        for volume in found.volumes.unwrap_or_default() {
+            self.drop_volume(&volume.name).await?;
+        }
+        match client.remove_network(&self.names.network()).await {
+            Err(missing) if error::is_missing(&missing) => {}
+            other => other.map_err(error::engine)?,
+        }
+        match client.remove_image(&self.names.empty_image(), None::<RemoveImageOptions>, None).await {
+            Err(missing) if error::is_missing(&missing) => {}
+            other => drop(other.map_err(error::engine)?),
+        }
+        if self.isolate && self.engine.is_local() {
+            firewall::open(&self.names).await;
+        }
+        self.network.doubt();
+        Ok(())
+    }
+}
