@@ -35,9 +35,6 @@ const HEAD: Duration = Duration::from_secs(75);
 /// How long somebody who has ended their side may wait for more of an answer.
 const HALF_CLOSED: Duration = Duration::from_secs(60);
 
-/// How long requests may take to end when the server stops.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// Prepares an accepted socket: small writes leave at once, and a peer that vanished is noticed.
 ///
 /// # Errors
@@ -48,11 +45,16 @@ pub fn tune(socket: &TcpStream) -> io::Result<()> {
     SockRef::from(socket).set_tcp_keepalive(&alive)
 }
 
-/// Serves HTTP/1.1 until `shutdown`, then lets requests under way end for a few seconds.
+/// Serves HTTP/1.1 until `shutdown`, then gives requests under way `grace` to end. Tunnels are not waited for.
 ///
 /// # Errors
 /// If the listener has no address.
-pub async fn serve<E>(listener: TcpListener, endpoint: E, shutdown: CancellationToken) -> io::Result<()>
+pub async fn serve<E>(
+    listener: TcpListener,
+    endpoint: E,
+    grace: Duration,
+    shutdown: CancellationToken,
+) -> io::Result<()>
 where
     E: Endpoint + 'static,
 {
@@ -102,7 +104,7 @@ where
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
+    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
         tracing::debug!("some requests were still under way at the end");
     }
     Ok(())

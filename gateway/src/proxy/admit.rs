@@ -107,12 +107,13 @@ mod tests {
     fn visibility_opens_a_port_and_never_the_editor() {
         let me = member(Scope::All);
         let other = member(Scope::All);
+        let reader = member(Scope::Read);
         let to = |visibility, port, who| decide(Some(route(me.user, visibility)), port, who);
         assert!(matches!(to(Visibility::Private, Some(3000), Some(&me)), Verdict::Admit(_)));
         assert!(matches!(to(Visibility::Private, Some(3000), Some(&other)), Verdict::Hide));
         assert!(matches!(to(Visibility::Private, Some(3000), None), Verdict::SignIn));
         assert!(matches!(to(Visibility::SignedIn, Some(3000), Some(&other)), Verdict::Admit(_)));
-        assert!(matches!(to(Visibility::SignedIn, Some(3000), Some(&member(Scope::Read))), Verdict::Hide));
+        assert!(matches!(to(Visibility::SignedIn, Some(3000), Some(&reader)), Verdict::Hide));
         assert!(matches!(to(Visibility::Public, Some(3000), None), Verdict::Admit(_)));
         for port in [None, Some(39_378)] {
             assert!(matches!(to(Visibility::Public, port, Some(&other)), Verdict::Hide));
