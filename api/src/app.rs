@@ -71,7 +71,7 @@ impl App {
 pub fn endpoint(app: App) -> impl Endpoint {
     let service: OpenApiService<_, ()> = spec::service(routes::all());
     let document = spec::document();
-    let docs = service.scalar();
+    let docs = service.swagger_ui();
     let api = service.with(idempotency::Replay).catch_all_error(catch_all);
     Route::new()
         .nest("/v1", api)

@@ -1,5 +1,6 @@
 //! Commands in a workspace: who runs them, where, with what environment, and how their output is kept.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -35,24 +36,43 @@ impl Kept {
     }
 }
 
-/// What a person's command looks like to the runtime: as the remote user, in the opened folder, with
-/// `remoteEnv`, unless the request says otherwise.
+/// What a person's command looks like to the runtime: as the remote user, in the opened folder, with the
+/// environment that the user's shell makes (`userEnvProbe`) and `remoteEnv`, unless the request says otherwise.
+///
+/// The helper inside changes user and environment. Values travel in the exec's environment, because
+/// command lines are public in a container.
 #[must_use]
 pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
-    let spec = workspace.spec.as_ref();
-    let mut env: std::collections::BTreeMap<String, String> = spec
-        .map(|s| s.remote_env.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect())
-        .unwrap_or_default();
-    env.extend(view.env.clone());
-    let command = match view.cmd.as_slice() {
+    let program = match view.cmd.as_slice() {
         [script] => vec!["/bin/sh".to_owned(), "-c".to_owned(), script.clone()],
         argv => argv.to_vec(),
     };
+    let spec = workspace.spec.as_ref();
+    let user = view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone()));
+    let folder = view.workdir.clone().or_else(|| spec.map(|s| s.workspace_folder.clone()));
+    let mut words: Vec<String> = ["/opt/steading/bin/inside", "as"].map(str::to_owned).to_vec();
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+    option("--user", user.as_deref().unwrap_or("0"));
+    option("--cwd", folder.as_deref().unwrap_or("/"));
+    option("--probe", spec.map_or("none", |s| s.env_probe.as_str()));
+    let mut env: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in spec.iter().flat_map(|s| &s.remote_env) {
+        match value {
+            Some(value) => drop(env.insert(name.clone(), value.clone())),
+            None => option("--unset", name),
+        }
+    }
+    env.extend(view.env.clone());
+    for name in env.keys() {
+        option("--pass", name);
+    }
+    words.push("--".to_owned());
+    words.extend(program);
     Exec {
         container: None,
-        command,
-        user: view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone())),
-        folder: view.workdir.clone().or_else(|| spec.map(|s| s.workspace_folder.clone())),
+        command: words,
+        user: Some("0".to_owned()),
+        folder: None,
         env,
         tty: None,
         stdin: view.stdin.is_some(),

@@ -16,9 +16,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub struct Listener {
     /// The port.
     pub port: u16,
-    /// The program's name, where it may be known.
+    /// The program, where it may be known.
     #[serde(default)]
-    pub process: Option<String>,
+    pub process: Option<Program>,
+}
+
+/// A program inside a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
 }
 
 /// Who listens now. A workspace that is not running, or does not answer in time, has nobody.
@@ -65,8 +72,8 @@ mod tests {
     #[test]
     fn a_port_on_both_address_families_is_one() {
         let found = parse(
-            "{\"port\":3000,\"address\":\"127.0.0.1\",\"process\":\"node\"}\nnoise\n{\"port\":3000,\"address\":\"::1\"}\n",
+            "{\"port\":3000,\"address\":\"127.0.0.1\",\"process\":{\"pid\":42,\"name\":\"node\"}}\nnoise\n{\"port\":3000,\"address\":\"::1\"}\n",
         );
-        assert_eq!(found, [Listener { port: 3000, process: Some("node".to_owned()) }]);
+        assert_eq!(found, [Listener { port: 3000, process: Some(Program { name: "node".to_owned() }) }]);
     }
 }

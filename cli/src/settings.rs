@@ -21,6 +21,9 @@ pub struct Local {
     pub server: String,
     /// An API token with all rights, for whoever may read this file.
     pub token: String,
+    /// The installation's id: a label on everything it creates on a container engine.
+    #[serde(default)]
+    pub installation: String,
 }
 
 /// Folds file, environment and flags.
@@ -85,6 +88,6 @@ impl Local {
             return Err(CliError::new(Kind::Auth, "no-token", "no token is given for that server")
                 .hint("Set STEADING_TOKEN; `steading token create` makes one on the server's machine.".to_owned()));
         };
-        Ok(Self { server: server.trim_end_matches('/').to_owned(), token })
+        Ok(Self { server: server.trim_end_matches('/').to_owned(), token, installation: String::new() })
     }
 }

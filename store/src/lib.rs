@@ -104,6 +104,11 @@ impl Store {
         &self.inner.installation
     }
 
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        Ok(self.inner.database.reader.ping().await?)
+    }
+
     /// The records of workspaces.
     #[must_use]
     pub const fn workspaces(&self) -> Workspaces<'_> {

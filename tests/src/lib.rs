@@ -1,1 +1,13 @@
-//! steading-tests.
+//! A world for journeys: a real `steading` process on a folder of its own, a real git server, the real
+//! container engine. It cleans up after itself and complains about what was left behind.
+
+pub mod client;
+pub mod engine;
+pub mod git;
+pub mod server;
+pub mod world;
+
+pub use client::{Api, Workspace};
+pub use git::GitServer;
+pub use server::Steading;
+pub use world::World;

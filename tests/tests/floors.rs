@@ -14,10 +14,7 @@ const FLOORS: [(&str, &[&str]); 10] = [
     ("steading-source", &["steading-core", "devcontainer"]),
     ("steading-gateway", &["steading-core"]),
     ("steading-api", &["steading-core", "devcontainer", "steading-store", "steading-runtime", "steading-gateway"]),
-    (
-        "steading-worker",
-        &["steading-core", "devcontainer", "steading-store", "steading-runtime", "steading-source"],
-    ),
+    ("steading-worker", &["steading-core", "devcontainer", "steading-store", "steading-runtime", "steading-source"]),
     (
         "steading",
         &[

@@ -67,10 +67,10 @@ fn merge(
 ) -> Vec<PortView> {
     let own: BTreeSet<u16> = workspace.spec.iter().flat_map(|s| &s.services).map(|s| s.port).collect();
     let config = workspace.facts.image.as_ref().map(|i| &i.config);
-    let forwarded: BTreeSet<u16> = config.iter().flat_map(|c| &c.forward_ports).filter_map(|p| p.local()).collect();
+    let forwarded: BTreeSet<u16> = config.iter().flat_map(|c| &c.forward_ports).map(|p| p.port).collect();
     let label = |port: u16| {
         let configured = config.and_then(|c| c.ports_attributes.get(&port.to_string())?.label.clone());
-        configured.or_else(|| listening.iter().find(|l| l.port == port)?.process.clone())
+        configured.or_else(|| listening.iter().find(|l| l.port == port)?.process.as_ref().map(|p| p.name.clone()))
     };
     forwarded
         .iter()

@@ -4,14 +4,17 @@
 //! browser `{"resize": [columns, rows]}`, from the server `{"exit": code}` or `{"problem": {…}}` before
 //! it closes.
 
+use std::collections::BTreeMap;
+
 use futures::{SinkExt as _, StreamExt as _};
-use poem::web::websocket::{BoxWebSocketUpgraded, Message, WebSocket, WebSocketStream};
+use poem::web::websocket::{Message, WebSocket, WebSocketStream};
 use poem::web::{Data, Path, Query};
 use poem::{IntoResponse as _, Request, Response, handler};
 use serde::Deserialize;
 use steading_core::runtime::{Chunk, Exec, Process};
 use steading_core::{Workspace, report};
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::caller::{Caller, Enter, Granted};
@@ -54,24 +57,35 @@ pub async fn open(
     check_enterable(granted.workspace())?;
     let process = app.runtime.exec(granted.id(), shell(granted.workspace(), &size)).await;
     let process = process.map_err(|e| ApiError::from_fault(&e))?;
-    let upgraded: BoxWebSocketUpgraded = socket.on_upgrade(|stream| serve(stream, process)).boxed();
+    // The process cannot be shared between threads, as the upgrade wants it; the socket is handed over.
+    let (hand_over, handed) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(stream) = handed.await {
+            serve(stream, process).await;
+        }
+    });
+    let upgraded = socket.on_upgrade(|stream| async move { drop(hand_over.send(stream)) });
     Ok(upgraded.into_response())
 }
 
 /// The remote user's login shell in the opened folder.
 fn shell(workspace: &Workspace, size: &Size) -> Exec {
     let spec = workspace.spec.as_ref();
-    let user = spec.map_or("0", |s| s.remote_user.as_str());
-    let folder = spec.map_or("/", |s| s.workspace_folder.as_str());
     let text = |t: &str| t.to_owned();
-    let mut env: std::collections::BTreeMap<String, String> = spec
+    let mut env: BTreeMap<String, String> = spec
         .map(|s| s.remote_env.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect())
         .unwrap_or_default();
     env.entry(text("TERM")).or_insert_with(|| text("xterm-256color"));
     env.entry(text("COLORTERM")).or_insert_with(|| text("truecolor"));
+    let user = spec.map_or("0", |s| s.remote_user.as_str());
+    let folder = spec.map_or("/", |s| s.workspace_folder.as_str());
+    let mut command = ["/opt/steading/bin/inside", "term", "--user", user, "--cwd", folder].map(text).to_vec();
+    for name in env.keys() {
+        command.extend([text("--pass"), name.clone()]);
+    }
     Exec {
         container: None,
-        command: ["/opt/steading/bin/inside", "term", "--user", user, "--cwd", folder].map(text).to_vec(),
+        command,
         user: Some(text("0")),
         folder: None,
         env,

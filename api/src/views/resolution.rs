@@ -26,10 +26,10 @@ pub struct DiagnosticView {
 impl From<&Diagnostic> for DiagnosticView {
     fn from(diagnostic: &Diagnostic) -> Self {
         Self {
-            severity: diagnostic.severity.to_string(),
+            severity: diagnostic.severity.as_str().to_owned(),
             code: diagnostic.code.clone(),
             file: diagnostic.file.clone(),
-            line: diagnostic.span.map(|s| u32::try_from(s.line).unwrap_or(u32::MAX)),
+            line: diagnostic.span.map(|s| s.line),
             message: diagnostic.message.clone(),
             hint: diagnostic.hint.clone(),
         }

@@ -167,7 +167,8 @@ async fn leave_local_file(store: &Store, app: &App, config: &Config, address: So
             made.map_err(fault)?.1.reveal().clone()
         }
     };
-    Local { server, token }.write(dir).map_err(CliError::internal)
+    let installation = store.installation().to_owned();
+    Local { server, token, installation }.write(dir).map_err(CliError::internal)
 }
 
 /// The one line that a person needs.

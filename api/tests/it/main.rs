@@ -1,0 +1,9 @@
+//! The API over its real store, with the fake runtime.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod idempotency;
+mod openapi;
+mod sign_in;
+mod strangers;
+mod workspaces;
+mod world;

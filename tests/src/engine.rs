@@ -1,0 +1,54 @@
+//! The container engine as an operator sees it, through its own command line.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+/// The label that every object of an installation bears.
+const LABEL: &str = "dev.steading/installation";
+
+/// Runs `docker` and returns what it printed.
+pub fn docker(args: &[&str]) -> Result<String> {
+    let output = Command::new("docker").args(args).output().context("docker cannot be run")?;
+    if !output.status.success() {
+        bail!("docker {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Whether an engine answers at all.
+#[must_use]
+pub fn answers() -> bool {
+    docker(&["version", "--format", "{{.Server.Version}}"]).is_ok()
+}
+
+/// Containers of an installation, running or not, by name.
+pub fn containers(installation: &str) -> Result<Vec<String>> {
+    names(&["ps", "--all", "--filter", &format!("label={LABEL}={installation}"), "--format", "{{.Names}}"])
+}
+
+/// Volumes of an installation's workspaces, by name. Tools are the installation's, not a workspace's.
+pub fn volumes(installation: &str) -> Result<Vec<String>> {
+    let label = format!("label={LABEL}={installation}");
+    let all = names(&["volume", "ls", "--filter", &label, "--format", "{{.Name}}"])?;
+    Ok(all.into_iter().filter(|name| !name.contains("-tools-")).collect())
+}
+
+fn names(args: &[&str]) -> Result<Vec<String>> {
+    Ok(docker(args)?.lines().filter(|l| !l.is_empty()).map(str::to_owned).collect())
+}
+
+/// Removes everything of an installation. Errors are ignored: it is the last thing a world does.
+pub fn remove_all(installation: &str) {
+    let label = format!("label={LABEL}={installation}");
+    let each = |list: &[&str], remove: &[&str]| {
+        for name in names(list).unwrap_or_default() {
+            let args: Vec<&str> = remove.iter().copied().chain([name.as_str()]).collect();
+            let _ = docker(&args);
+        }
+    };
+    each(&["ps", "--all", "--quiet", "--filter", &label], &["rm", "--force", "--volumes"]);
+    each(&["volume", "ls", "--quiet", "--filter", &label], &["volume", "rm", "--force"]);
+    each(&["network", "ls", "--quiet", "--filter", &label], &["network", "rm"]);
+    each(&["image", "ls", "--quiet", "--filter", &label], &["image", "rm", "--force"]);
+}
