@@ -7,7 +7,6 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use git2::Repository;
 use steading_core::config::{Config, Source as SourceConfig};
@@ -242,11 +241,6 @@ impl Git {
         })
         .await?;
         Ok(mirror)
-    }
-
-    /// How long a silent host is waited for.
-    pub(crate) fn patience(&self) -> Duration {
-        self.inner.client.patience().0
     }
 }
 

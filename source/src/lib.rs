@@ -8,6 +8,9 @@
 //!
 //! Features and their registries get their place beside `git` with the release that installs them.
 
+mod archive;
+pub mod checkout;
+pub mod context;
 pub mod error;
 pub mod folder;
 pub mod git;
@@ -16,10 +19,14 @@ pub mod resolve;
 mod scratch;
 pub mod templates;
 pub mod tree;
+pub mod unpacked;
 
+pub use checkout::Checkout;
+pub use context::Context;
 pub use error::GitError;
 pub use folder::Folder;
 pub use git::{Git, Pinned};
 pub use resolve::{NoPrebuilds, Place, PrebuildLookup, ResolveError, Resolver};
 pub use templates::Templates;
 pub use tree::GitTree;
+pub use unpacked::Unpacked;

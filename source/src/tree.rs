@@ -37,8 +37,13 @@ impl GitTree {
         open().map_err(|error| GitError::cache(&error))
     }
 
+    /// Looks at the repository and the root of the files.
+    pub(crate) fn with_root<T>(&self, look: impl FnOnce(&Repository, Oid) -> T) -> T {
+        look(&self.repository.lock().unwrap_or_else(PoisonError::into_inner), self.root)
+    }
+
     fn with<T>(&self, look: impl FnOnce(&Repository) -> Option<T>) -> Option<T> {
-        look(&self.repository.lock().unwrap_or_else(PoisonError::into_inner))
+        self.with_root(|repository, _| look(repository))
     }
 }
 

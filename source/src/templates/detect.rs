@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use devcontainer::Tree;
-use regex::Regex;
 use serde::Deserialize;
 
 /// How many files are looked at before the shares of endings are taken as known.
@@ -47,7 +46,6 @@ struct FileRule {
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
     file: File,
-    patterns: BTreeMap<String, Regex>,
 }
 
 /// What was counted.
@@ -62,13 +60,7 @@ struct Census {
 impl Rules {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let file: File = toml::from_str(text).map_err(|error| format!("detect.toml: {error}"))?;
-        let mut patterns = BTreeMap::new();
-        for glob in file.rule.iter().flat_map(|rule| rule.files.iter().chain(&rule.anywhere)) {
-            let pattern = format!("^{}$", regex::escape(glob).replace(r"\*", ".*"));
-            let pattern = Regex::new(&pattern).map_err(|error| error.to_string())?;
-            patterns.insert(glob.clone(), pattern);
-        }
-        Ok(Self { file, patterns })
+        Ok(Self { file })
     }
 
     #[cfg(test)]
@@ -78,7 +70,7 @@ impl Rules {
 
     pub(super) fn detect(&self, tree: &dyn Tree) -> Detected {
         let census = self.count(tree);
-        let hit = self.file.rule.iter().find_map(|rule| Some((rule, self.because(rule, &census)?)));
+        let hit = self.file.rule.iter().find_map(|rule| Some((rule, Self::because(rule, &census)?)));
         match hit {
             Some((rule, because)) => Detected { template: rule.template.clone(), because },
             None => Detected {
@@ -88,15 +80,14 @@ impl Rules {
         }
     }
 
-    fn because(&self, rule: &FileRule, census: &Census) -> Option<String> {
-        let matches = |glob: &String, name: &str| self.patterns.get(glob).is_some_and(|p| p.is_match(name));
+    fn because(rule: &FileRule, census: &Census) -> Option<String> {
         for glob in &rule.files {
-            if let Some(name) = census.root.iter().find(|name| matches(glob, name)) {
+            if let Some(name) = census.root.iter().find(|name| fits(glob, name)) {
                 return Some(format!("{name} is in the root"));
             }
         }
         for glob in &rule.anywhere {
-            if let Some((folder, name)) = census.below.iter().find(|(_, name)| matches(glob, name)) {
+            if let Some((folder, name)) = census.below.iter().find(|(_, name)| fits(glob, name)) {
                 return Some(format!("{name} is in {folder}"));
             }
         }
@@ -144,6 +135,17 @@ impl Rules {
         }
         census
     }
+}
+
+/// Whether a name fits a pattern in which `*` stands for anything.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
+    let Some(name) = name.strip_prefix(start) else { return false };
+    // Whatever the star takes, the rest must fit what is left.
+    name.char_indices()
+        .map(|(at, _)| at)
+        .chain([name.len()])
+        .any(|at| name.get(at..).is_some_and(|left| fits(rest, left)))
 }
 
 #[cfg(test)]

@@ -1,0 +1,273 @@
+//! Large files (Git LFS): asked for over the batch API, kept by their hash.
+//!
+//! <https://github.com/git-lfs/git-lfs/blob/main/docs/api/batch.md>
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use devcontainer::{Diagnostic, Severity};
+use futures::{StreamExt, stream};
+use git2::Oid;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use steading_core::log::LogSink;
+use steading_core::source::GitSource;
+use url::Url;
+
+use super::plan::inside;
+use super::survey::{Pointer, Survey};
+use crate::error::GitError;
+use crate::git::access::{Address, Login};
+use crate::git::{Git, STREAM};
+
+const KIND: &str = "application/vnd.git-lfs+json";
+/// Hosts take at most this many in one question.
+const BATCH: usize = 100;
+/// Files that are fetched at once.
+const PARALLEL: usize = 4;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Object {
+    oid: String,
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Question<'a> {
+    operation: &'a str,
+    transfers: [&'a str; 1],
+    objects: Vec<Object>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    objects: Vec<Found>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Found {
+    oid: String,
+    #[serde(default)]
+    size: u64,
+    #[serde(default)]
+    actions: BTreeMap<String, Action>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Action {
+    href: String,
+    #[serde(default)]
+    header: BTreeMap<String, String>,
+}
+
+/// The large files of a commit by the blob of their pointer, and what is to be told about them.
+pub(super) async fn fetch(
+    git: &Git,
+    source: &GitSource,
+    found: &Survey,
+    work: &str,
+    log: &dyn LogSink,
+) -> (BTreeMap<Oid, PathBuf>, Vec<Diagnostic>) {
+    if found.pointers.is_empty() {
+        return (BTreeMap::new(), Vec::new());
+    }
+    let store = git.inner.folder.join("lfs");
+    let mut wanted: BTreeMap<&str, &Pointer> = BTreeMap::new();
+    for pointer in found.pointers.iter().filter(|pointer| !place(&store, &pointer.oid).exists()) {
+        wanted.insert(&pointer.oid, pointer);
+    }
+    let failure = if wanted.is_empty() {
+        None
+    } else {
+        log.write(STREAM, &format!("Fetching {} large files", wanted.len()));
+        let wanted: Vec<Object> = wanted.values().map(|p| Object { oid: p.oid.clone(), size: p.size }).collect();
+        bring(git, source, found.lfs_url.as_deref(), wanted, &store).await.err()
+    };
+    let here: BTreeMap<Oid, PathBuf> = found
+        .pointers
+        .iter()
+        .map(|pointer| (pointer.blob, place(&store, &pointer.oid)))
+        .filter(|(_, path)| path.exists())
+        .collect();
+    let missing: Vec<&Pointer> = found.pointers.iter().filter(|pointer| !here.contains_key(&pointer.blob)).collect();
+    (here, vec![remark(&missing, found.pointers.len(), work, failure.as_ref())])
+}
+
+fn remark(missing: &[&Pointer], all: usize, work: &str, failure: Option<&GitError>) -> Diagnostic {
+    let file = inside(work, ".gitattributes");
+    let Some(first) = missing.first() else {
+        let message = format!("{all} large files were fetched with Git LFS");
+        return Diagnostic::new(Severity::Info, &file, "lfs-files", message)
+            .hint("The image needs git-lfs to change and commit them.");
+    };
+    let reason = failure.map_or_else(|| "the host does not have them".to_owned(), ToString::to_string);
+    let message =
+        format!("{} of {all} large files are only pointers ({}): {reason}", missing.len(), inside(work, &first.path));
+    Diagnostic::warning(&file, "lfs-not-fetched", message)
+        .hint("Run `git lfs pull` in the workspace, in an image with git-lfs.")
+}
+
+/// Where a large file is kept.
+fn place(store: &Path, oid: &str) -> PathBuf {
+    store.join(&oid[..2]).join(&oid[2..4]).join(oid)
+}
+
+async fn bring(
+    git: &Git,
+    source: &GitSource,
+    configured: Option<&str>,
+    wanted: Vec<Object>,
+    store: &Path,
+) -> Result<(), GitError> {
+    let limit_mib = git.inner.settings.max_mib;
+    let total = wanted.iter().fold(0_u64, |sum, object| sum.saturating_add(object.size));
+    if total >> 20 >= limit_mib {
+        return Err(GitError::TooLarge { limit_mib });
+    }
+    let address = git.address(&source.url)?;
+    if address.url.scheme() == "file" {
+        return copy_local(&address, &wanted, store);
+    }
+    let endpoint = endpoint(&address, configured)?;
+    let login = address.login.as_ref().filter(|_| endpoint.host_str() == address.url.host_str());
+    let mut wanted = wanted;
+    while !wanted.is_empty() {
+        let rest = wanted.split_off(wanted.len().min(BATCH));
+        let found = ask(git, &endpoint, login, &address.host, wanted).await?;
+        let fetches = found.into_iter().filter_map(|mut found| {
+            let action = found.actions.remove("download")?;
+            Some(download(git, found.oid, found.size, action, &endpoint, login, &address.host, store))
+        });
+        let mut done = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
+        while let Some(one) = done.next().await {
+            one?;
+        }
+        wanted = rest;
+    }
+    Ok(())
+}
+
+/// Where a repository's large files are asked for.
+fn endpoint(address: &Address, configured: Option<&str>) -> Result<Url, GitError> {
+    let configured =
+        configured.and_then(|url| Url::parse(url).ok()).filter(|url| matches!(url.scheme(), "https" | "http"));
+    let base = match configured {
+        Some(url) => url.to_string(),
+        None => {
+            let host = address.url.host_str().unwrap_or_default();
+            let base = match address.url.scheme() {
+                "ssh" => format!("https://{host}{}", address.url.path()),
+                _ => address.url.to_string(),
+            };
+            let base = base.trim_end_matches('/');
+            if base.ends_with(".git") { format!("{base}/info/lfs") } else { format!("{base}.git/info/lfs") }
+        }
+    };
+    Url::parse(&format!("{}/objects/batch", base.trim_end_matches('/')))
+        .map_err(|_| GitError::NotRepository(address.shown()))
+}
+
+async fn ask(
+    git: &Git,
+    endpoint: &Url,
+    login: Option<&Login>,
+    host: &str,
+    objects: Vec<Object>,
+) -> Result<Vec<Found>, GitError> {
+    let client = &git.inner.client;
+    let question = Question { operation: "download", transfers: ["basic"], objects };
+    let mut request = client.request(Method::POST, endpoint, host)?.json(&question).header("Accept", KIND);
+    request = request.header("Content-Type", KIND);
+    if let Some(login) = login {
+        request = request.basic_auth(&login.username, Some(login.password.reveal()));
+    }
+    let response = client.send(request, host).await?;
+    let status = response.status();
+    if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {
+        return Err(GitError::CredentialsRefused { host: host.to_owned() });
+    }
+    let failed = |reason: String| GitError::Remote { host: host.to_owned(), reason };
+    if !status.is_success() {
+        return Err(failed(format!("it has no Git LFS ({status})")));
+    }
+    let answer: Answer = response.json().await.map_err(|_| failed("its Git LFS answer cannot be read".to_owned()))?;
+    Ok(answer.objects)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one file, from one place, with one login, to one place")]
+async fn download(
+    git: &Git,
+    oid: String,
+    size: u64,
+    action: Action,
+    endpoint: &Url,
+    login: Option<&Login>,
+    host: &str,
+    store: &Path,
+) -> Result<(), GitError> {
+    let failed = |reason: &str| GitError::Remote { host: host.to_owned(), reason: reason.to_owned() };
+    let is_oid = oid.len() == 64 && oid.bytes().all(|b| b.is_ascii_hexdigit());
+    let url = Url::parse(&action.href).map_err(|_| failed("it names no address for a large file"))?;
+    if !is_oid || !matches!(url.scheme(), "https" | "http") {
+        return Err(failed("it names no address for a large file"));
+    }
+    let client = &git.inner.client;
+    let mut request = client.request(Method::GET, &url, host)?;
+    let has_own = action.header.keys().any(|name| name.eq_ignore_ascii_case("authorization"));
+    for (name, value) in &action.header {
+        request = request.header(name, value);
+    }
+    if let Some(login) = login.filter(|_| !has_own && url.origin() == endpoint.origin()) {
+        request = request.basic_auth(&login.username, Some(login.password.reveal()));
+    }
+    let response = client.send(request, host).await?;
+    if !response.status().is_success() {
+        return Err(failed(&format!("a large file is not there ({})", response.status())));
+    }
+    let mut file = tempfile::NamedTempFile::new_in(git.inner.scratch.path())?;
+    let (mut hash, mut got) = (Sha256::new(), 0_u64);
+    let mut body = response.bytes_stream();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| client.judge(&error, host))?;
+        got += chunk.len() as u64;
+        if got > size {
+            break;
+        }
+        hash.update(&chunk);
+        file.write_all(&chunk)?;
+    }
+    if got != size || hex::encode(hash.finalize()) != oid {
+        return Err(failed("a large file is not what its pointer says"));
+    }
+    keep(file, store, &oid)
+}
+
+fn keep(file: tempfile::NamedTempFile, store: &Path, oid: &str) -> Result<(), GitError> {
+    let to = place(store, oid);
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    file.persist(&to).map_err(|error| GitError::Disk(error.error))?;
+    Ok(())
+}
+
+/// Takes large files from a repository of this machine.
+fn copy_local(address: &Address, wanted: &[Object], store: &Path) -> Result<(), GitError> {
+    let root = address.url.to_file_path().map_err(|()| GitError::NotRepository(address.shown()))?;
+    for object in wanted {
+        let found = [".git/lfs/objects", "lfs/objects"].map(|folder| place(&root.join(folder), &object.oid));
+        let Some(from) = found.into_iter().find(|path| path.is_file()) else { continue };
+        let to = place(store, &object.oid);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        // Written beside and renamed, so that a copy that broke off is not taken for the file.
+        let part = tempfile::NamedTempFile::new_in(store)?;
+        fs::copy(from, part.path())?;
+        part.persist(&to).map_err(|error| GitError::Disk(error.error))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! What a commit holds that has to be fetched from elsewhere: submodules and large files.
+
+use git2::{ObjectType, Oid, Repository};
+use steading_core::source::Commit;
+
+use super::modules::{self, Module};
+use crate::error::GitError;
+use crate::git::mirror::Mirror;
+use crate::tree::find;
+
+/// More entries than this are no source code; a few objects can stand for billions of them.
+const MAX_ENTRIES: usize = 2_000_000;
+/// The longest text that can be a pointer to a large file.
+const MAX_POINTER: usize = 1024;
+const SUBMODULE: i32 = 0o160_000;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    /// Submodules and the commits they are at.
+    pub modules: Vec<(Module, Commit)>,
+    /// Folders of submodules that `.gitmodules` says nothing usable about.
+    pub unknown: Vec<String>,
+    /// Pointers to large files.
+    pub pointers: Vec<Pointer>,
+    /// Where `.lfsconfig` says that large files are.
+    pub lfs_url: Option<String>,
+}
+
+/// A small file that stands for a large one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pointer {
+    /// The blob that holds the pointer.
+    pub blob: Oid,
+    /// The path.
+    pub path: String,
+    /// SHA-256 of the large file.
+    pub oid: String,
+    /// Its size.
+    pub size: u64,
+}
+
+/// Walks a commit.
+pub(super) fn survey(mirror: &Mirror, commit: &Commit, limit_mib: u64) -> Result<Survey, GitError> {
+    let cache = |error: git2::Error| GitError::cache(&error);
+    let repository = mirror.open().map_err(cache)?;
+    let id = Oid::from_str(commit.as_str()).map_err(cache)?;
+    let root = repository.find_commit(id).map_err(cache)?.tree_id();
+    let known = text(&repository, root, ".gitmodules").map(|text| modules::parse(&text)).unwrap_or_default();
+    let mut survey = Survey { lfs_url: lfs_url(&repository, root), ..Survey::default() };
+    let mut small = Vec::new();
+    let mut has_lfs = false;
+    let mut entries = 0;
+    let mut folders = vec![(root, String::new())];
+    while let Some((id, folder)) = folders.pop() {
+        let tree = repository.find_tree(id).map_err(cache)?;
+        entries += tree.len();
+        if entries > MAX_ENTRIES {
+            return Err(GitError::TooLarge { limit_mib });
+        }
+        for entry in &tree {
+            let Ok(name) = entry.name() else { continue };
+            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            match (entry.kind(), entry.filemode()) {
+                (Some(ObjectType::Tree), _) => folders.push((entry.id(), path)),
+                (_, SUBMODULE) => match known.iter().find(|module| module.path == path) {
+                    Some(module) => {
+                        if let Ok(commit) = entry.id().to_string().parse() {
+                            survey.modules.push((module.clone(), commit));
+                        }
+                    }
+                    None => survey.unknown.push(path),
+                },
+                (Some(ObjectType::Blob), _) if name == ".gitattributes" => {
+                    has_lfs |= text(&repository, root, &path).is_some_and(|text| text.contains("filter=lfs"));
+                }
+                (Some(ObjectType::Blob), 0o100_644 | 0o100_755) => small.push((entry.id(), path)),
+                _ => {}
+            }
+        }
+    }
+    if has_lfs {
+        survey.pointers = small.into_iter().filter_map(|(blob, path)| pointer(&repository, blob, path)).collect();
+    }
+    survey.modules.sort_by(|a, b| a.0.path.cmp(&b.0.path));
+    Ok(survey)
+}
+
+fn text(repository: &Repository, root: Oid, path: &str) -> Option<String> {
+    let (id, kind) = find(repository, root, path)?;
+    if kind != ObjectType::Blob || repository.odb().ok()?.read_header(id).ok()?.0 > 1 << 20 {
+        return None;
+    }
+    String::from_utf8(repository.find_blob(id).ok()?.content().to_vec()).ok()
+}
+
+fn lfs_url(repository: &Repository, root: Oid) -> Option<String> {
+    let text = text(repository, root, ".lfsconfig")?;
+    let mut section = String::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line.to_ascii_lowercase();
+        } else if let Some(("url", url)) = line.split_once('=').map(|(k, v)| (k.trim(), v.trim())) {
+            if section == "[lfs]" {
+                return Some(url.trim_matches('"').to_owned());
+            }
+        }
+    }
+    None
+}
+
+/// The pointer in a blob, if it is one. Large blobs are not read for it.
+fn pointer(repository: &Repository, blob: Oid, path: String) -> Option<Pointer> {
+    let (size, _) = repository.odb().ok()?.read_header(blob).ok()?;
+    if size > MAX_POINTER {
+        return None;
+    }
+    let (oid, size) = parse_pointer(std::str::from_utf8(repository.find_blob(blob).ok()?.content()).ok()?)?;
+    Some(Pointer { blob, path, oid, size })
+}
+
+/// The SHA-256 and the size in a pointer.
+fn parse_pointer(text: &str) -> Option<(String, u64)> {
+    let mut lines = text.lines();
+    let version = lines.next()?.strip_prefix("version ")?;
+    if version != "https://git-lfs.github.com/spec/v1" && version != "https://hawser.github.com/spec/v1" {
+        return None;
+    }
+    let fields: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).collect();
+    let field = |key: &str| fields.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
+    let oid = field("oid")?.strip_prefix("sha256:")?;
+    let is_hash = oid.len() == 64 && oid.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    is_hash.then_some((oid.to_owned(), field("size")?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_known_by_its_first_line() {
+        let oid = "a".repeat(64);
+        let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12\n");
+        assert_eq!(parse_pointer(&text), Some((oid.clone(), 12)));
+        assert_eq!(parse_pointer(&text.replace("v1", "v9")), None);
+        assert_eq!(parse_pointer(&text.replace(&oid, "../../etc")), None);
+        assert_eq!(parse_pointer("hello"), None);
+    }
+}

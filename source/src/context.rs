@@ -1,0 +1,130 @@
+//! What a build sees: a folder of a commit, or of files on disk, without what `.dockerignore` leaves out.
+
+use devcontainer::Tree;
+use steading_core::log::LogSink;
+use steading_core::runtime::ByteStream;
+use steading_core::source::{Commit, GitSource};
+
+use crate::archive;
+use crate::error::GitError;
+use crate::folder::Folder;
+use crate::git::{Git, STREAM};
+use crate::report::blocking;
+use crate::tree::GitTree;
+
+mod ignore;
+mod walk;
+
+use ignore::Ignore;
+
+/// Where a Dockerfile is put that is not in the context.
+const OUTSIDE: &str = ".steading.Dockerfile";
+
+/// A build context on its way.
+pub struct Context {
+    /// The archive.
+    pub tar: ByteStream,
+    /// The Dockerfile's path inside the archive.
+    pub dockerfile: String,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("dockerfile", &self.dockerfile).finish_non_exhaustive()
+    }
+}
+
+/// What to pack, decided before the first byte.
+#[derive(Debug)]
+struct Plan {
+    /// The folder, from the root of the repository.
+    folder: String,
+    ignore: Ignore,
+    /// The Dockerfile from the folder, which is sent whatever the rules say; or, where it is outside or
+    /// left out, its content.
+    dockerfile: Result<String, Vec<u8>>,
+}
+
+impl Plan {
+    fn of(tree: &dyn Tree, dockerfile: &str, folder: &str) -> Result<Self, GitError> {
+        let folder = folder.trim_matches('/');
+        let missing = |path: &str| GitError::NoFolder(path.to_owned());
+        if !folder.is_empty() && tree.entries(folder).is_empty() {
+            return Err(missing(folder));
+        }
+        let content = tree.read(dockerfile).ok_or_else(|| missing(dockerfile))?;
+        // A file named after the Dockerfile goes before the one of the context.
+        let own = tree.read(&format!("{dockerfile}.dockerignore"));
+        let common = if folder.is_empty() { ".dockerignore".to_owned() } else { format!("{folder}/.dockerignore") };
+        let text = own.or_else(|| tree.read(&common)).unwrap_or_default();
+        let ignore = Ignore::parse(&String::from_utf8_lossy(&text));
+        let inside = match folder {
+            "" => Some(dockerfile),
+            folder => dockerfile.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')),
+        };
+        let dockerfile = match inside {
+            Some(path) if !ignore.excludes(path) => Ok(path.to_owned()),
+            _ => Err(content),
+        };
+        Ok(Self { folder: folder.to_owned(), ignore, dockerfile })
+    }
+
+    fn dockerfile(&self) -> String {
+        self.dockerfile.clone().unwrap_or_else(|_| OUTSIDE.to_owned())
+    }
+}
+
+impl Git {
+    /// Packs a folder of a commit for a build. Paths are from the root of the repository.
+    ///
+    /// # Errors
+    /// See [`GitError`].
+    pub async fn context(
+        &self,
+        source: &GitSource,
+        commit: &Commit,
+        dockerfile: &str,
+        folder: &str,
+        log: &dyn LogSink,
+    ) -> Result<Context, GitError> {
+        let mirror = self.ensure(source, commit, log).await?;
+        let (at, dockerfile, folder) = (commit.clone(), dockerfile.to_owned(), folder.to_owned());
+        let (tree, plan) = blocking(log, STREAM, move |_| {
+            let tree = GitTree::open(&mirror, &at)?;
+            let plan = Plan::of(&tree, &dockerfile, &folder)?;
+            Ok((tree, plan))
+        })
+        .await?;
+        let dockerfile = plan.dockerfile();
+        let tar = archive::stream((0, 0), move |archive| {
+            outside(archive, &plan)?;
+            tree.with_root(|repository, root| walk::commit(archive, repository, root, &plan.folder, &plan.ignore))
+        });
+        Ok(Context { tar, dockerfile })
+    }
+}
+
+impl Folder {
+    /// Packs a folder for a build. Paths are from the root of this folder. Call it inside a runtime; the
+    /// files must stay until the archive has ended.
+    ///
+    /// # Errors
+    /// [`GitError::NoFolder`] if the folder or the Dockerfile is not there.
+    pub fn context(&self, dockerfile: &str, folder: &str) -> Result<Context, GitError> {
+        let plan = Plan::of(self, dockerfile, folder)?;
+        let root = self.locate(&plan.folder).ok_or_else(|| GitError::NoFolder(folder.to_owned()))?;
+        let dockerfile = plan.dockerfile();
+        let tar = archive::stream((0, 0), move |archive| {
+            outside(archive, &plan)?;
+            walk::disk(archive, &root, &plan.ignore)
+        });
+        Ok(Context { tar, dockerfile })
+    }
+}
+
+fn outside(archive: &mut archive::Archive, plan: &Plan) -> std::io::Result<()> {
+    match &plan.dockerfile {
+        Ok(_) => Ok(()),
+        Err(content) => archive.file(OUTSIDE, 0o644, content),
+    }
+}
