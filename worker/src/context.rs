@@ -1,0 +1,139 @@
+//! What a job may touch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use steading_core::WorkspaceId;
+use steading_core::config::Config;
+use steading_core::queue::Job;
+use steading_core::report;
+use steading_core::runtime::{Runtime, RuntimeError, ToolMount};
+use steading_source::Resolver;
+use steading_store::Store;
+use tokio::sync::Semaphore;
+
+use crate::account::Owner;
+
+/// What a job may touch. One for each process.
+pub(crate) struct Context {
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: Store,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) resolver: Resolver,
+    /// What the lease table calls this process.
+    pub(crate) holder: String,
+    /// Work that costs: resolving, building, starting, cloning. Following a hook costs nothing and
+    /// takes no permit, or eight hooks that never end would stop all else.
+    pub(crate) heavy: Semaphore,
+    tools: tokio::sync::Mutex<Option<Vec<ToolMount>>>,
+    owners: Mutex<HashMap<String, Owner>>,
+    driven: Mutex<HashMap<WorkspaceId, Arc<AtomicBool>>>,
+}
+
+impl Context {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        store: Store,
+        runtime: Arc<dyn Runtime>,
+        resolver: Resolver,
+    ) -> Self {
+        let permits = usize::try_from(config.worker.concurrency).unwrap_or(1).max(1);
+        Self {
+            holder: format!("worker-{}-{}", std::process::id(), &uuid::Uuid::new_v4().simple().to_string()[..8]),
+            heavy: Semaphore::new(permits),
+            tools: tokio::sync::Mutex::default(),
+            owners: Mutex::default(),
+            driven: Mutex::default(),
+            config,
+            store,
+            runtime,
+            resolver,
+        }
+    }
+
+    /// The tools to mount, as the runtime last named them.
+    pub(crate) async fn tools(&self) -> Result<Vec<ToolMount>, RuntimeError> {
+        let mut known = self.tools.lock().await;
+        if let Some(tools) = &*known {
+            return Ok(tools.clone());
+        }
+        let tools = self.runtime.tools().await?;
+        *known = Some(tools.clone());
+        Ok(tools)
+    }
+
+    /// Asks the runtime again the next time; something that mounts them failed.
+    pub(crate) async fn forget_tools(&self) {
+        *self.tools.lock().await = None;
+    }
+
+    /// Whose a checkout is, as learnt from an image before.
+    pub(crate) fn owner(&self, key: &str) -> Option<Owner> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied()
+    }
+
+    pub(crate) fn learn_owner(&self, key: String, owner: Owner) {
+        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        // Images are many over a long life, their users few: forgetting all costs one look each.
+        if owners.len() > 10_000 {
+            owners.clear();
+        }
+        owners.insert(key, owner);
+    }
+
+    /// The variables of this process that configurations may read.
+    pub(crate) fn local_env(&self) -> BTreeMap<String, String> {
+        let allowed = self.config.policy.local_env.iter();
+        allowed.filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect()
+    }
+
+    /// Says that this process drives a workspace, until the guard is dropped.
+    pub(crate) fn driving(&self, id: WorkspaceId) -> Driving<'_> {
+        let stirred = Arc::new(AtomicBool::new(false));
+        self.driven.lock().unwrap_or_else(PoisonError::into_inner).insert(id, stirred.clone());
+        Driving { context: self, id, stirred }
+    }
+
+    /// Tells the driver of a workspace, if it is driven here, that its container changed.
+    pub(crate) fn stir(&self, id: WorkspaceId) -> bool {
+        let driven = self.driven.lock().unwrap_or_else(PoisonError::into_inner);
+        driven.get(&id).inspect(|stirred| stirred.store(true, Ordering::Release)).is_some()
+    }
+
+    /// Rings for a workspace. The sweeper rings again should this fail.
+    pub(crate) async fn nudge(&self, id: WorkspaceId) {
+        if let Err(error) = self.store.queue().nudge(Job::Drive { workspace: id }).await {
+            tracing::warn!(workspace.id = %id, error = %report::chain(&error), "the queue was not rung");
+        }
+    }
+
+    /// How long a lease lasts.
+    pub(crate) fn ttl(&self) -> Duration {
+        Duration::from_secs(self.config.worker.lease_seconds.max(1).into())
+    }
+}
+
+/// This process drives the workspace.
+pub(crate) struct Driving<'a> {
+    context: &'a Context,
+    id: WorkspaceId,
+    stirred: Arc<AtomicBool>,
+}
+
+impl Driving<'_> {
+    /// Whether its container changed since this was last asked.
+    pub(crate) fn take_stirred(&self) -> bool {
+        self.stirred.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        let mut driven = self.context.driven.lock().unwrap_or_else(PoisonError::into_inner);
+        if driven.get(&self.id).is_some_and(|flag| Arc::ptr_eq(flag, &self.stirred)) {
+            driven.remove(&self.id);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The process that changes the world: drives workspaces to what their owners want.
+//!
+//! [`Worker::run`] hears the queue, sweeps, and watches the runtime; each ring for a workspace is one
+//! [`Worker::drive`]. Everything it knows is in the database and on the runtime, so that any number of
+//! workers may run, and any of them may die at any moment.
+
+use std::sync::Arc;
+
+use steading_core::config::Config;
+use steading_core::runtime::Runtime;
+use steading_core::{WorkspaceId, report};
+use steading_source::{Git, Resolver};
+use steading_store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
+
+mod account;
+mod archive;
+mod context;
+mod engine;
+mod error;
+mod inquiry;
+mod inside;
+mod jobs;
+mod output;
+mod periodic;
+mod probe;
+
+pub use engine::Rest;
+
+use context::Context;
+
+/// Rings that are answered at once. Most of them follow hooks, which costs next to nothing; work that
+/// costs is bounded by `worker.concurrency`.
+const RINGS: usize = 256;
+
+/// Why a worker cannot work.
+#[derive(Debug, thiserror::Error)]
+#[error("the worker cannot start")]
+pub struct WorkerError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// Drives workspaces. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker {
+    context: Arc<Context>,
+}
+
+impl Worker {
+    /// A worker on these records and this runtime.
+    ///
+    /// # Errors
+    /// If the cache of repositories cannot be opened.
+    pub fn new(config: Arc<Config>, store: Store, runtime: Arc<dyn Runtime>) -> Result<Self, WorkerError> {
+        let git = Git::new(&config).map_err(|error| WorkerError(error.into()))?;
+        let resolver = Resolver::new(git, &config).map_err(|error| WorkerError(error.into()))?;
+        Ok(Self { context: Arc::new(Context::new(config, store, runtime, resolver)) })
+    }
+
+    /// Works until it is told to stop. Then steps under way are cut off and leases are given back, so
+    /// that it returns soon; no workspace is stopped by that.
+    pub async fn run(&self, stop: CancellationToken) {
+        let (context, token) = (self.context.clone(), stop.clone());
+        let handler = move |job| jobs::handle(context.clone(), token.clone(), job);
+        let jobs = self.context.store.jobs(RINGS).run(handler, stop.clone());
+        let sweep = periodic::sweep::run(self.context.clone(), stop.clone());
+        let watch = periodic::watch::run(self.context.clone(), stop.clone());
+        let tools = async {
+            // So that the first workspace does not wait for them.
+            if let Err(error) = self.context.tools().await {
+                tracing::warn!(error = %report::chain(&error), "the workspace tools are not there yet");
+            }
+        };
+        tokio::join!(jobs, sweep, watch, tools);
+    }
+
+    /// Drives one workspace until it rests, as a ring for it does.
+    ///
+    /// # Errors
+    /// Only if the database does not answer.
+    pub async fn drive(&self, id: WorkspaceId) -> Result<Rest, StoreError> {
+        engine::drive(&self.context, id, &CancellationToken::new()).await
+    }
+}
