@@ -164,7 +164,7 @@ impl Caller {
             let principal = principal.ok_or_else(|| ApiError::unauthorized("The token does not hold (any more)."))?;
             return Ok(Self { principal, session: None });
         }
-        let Some(cookie) = request.cookie().get(SESSION_COOKIE) else {
+        let Some(cookie) = session_cookie(request.headers()) else {
             return Err(ApiError::unauthorized("Nobody is signed in."));
         };
         if is_foreign(request.method(), request.headers()) {
@@ -174,12 +174,21 @@ impl Caller {
                 "Requests with a session cookie must come from Steading's own page; programs use a token.",
             ));
         }
-        let found = app.store.sessions().find(cookie.value_str()).await;
+        let found = app.store.sessions().find(cookie).await;
         match found.map_err(|e| ApiError::from_fault(&e))? {
             Some((session, principal)) => Ok(Self { principal, session: Some(session) }),
             None => Err(ApiError::unauthorized("The session has ended.")),
         }
     }
+}
+
+/// The value of the session cookie, read from the header itself: the same with every route and extractor.
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
+    pairs
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value)
 }
 
 /// Whether a request that carries our cookie was made by another site: its Origin or Sec-Fetch-Site

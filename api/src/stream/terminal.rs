@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use futures::{SinkExt as _, StreamExt as _};
 use poem::web::websocket::{Message, WebSocket, WebSocketStream};
 use poem::web::{Data, Path, Query};
-use poem::{IntoResponse as _, Request, Response, handler};
+use poem::{FromRequest as _, IntoResponse as _, Request, Response, handler};
 use serde::Deserialize;
 use steading_core::runtime::{Chunk, Exec, Process};
 use steading_core::{Workspace, report};
@@ -45,14 +45,11 @@ struct Control {
 
 /// `GET /v1/workspaces/{name}/terminal`
 #[handler]
-pub async fn open(
-    app: Data<&App>,
-    request: &Request,
-    Path(name): Path<String>,
-    Query(size): Query<Size>,
-    socket: WebSocket,
-) -> Result<Response, poem::Error> {
+pub async fn open(app: Data<&App>, request: &Request, Path(name): Path<String>) -> Result<Response, poem::Error> {
+    // Who asks comes before how they ask: a stranger learns nothing about the form.
     let caller = Caller::authenticate(&app, request).await?;
+    let Query(size) = Query::<Size>::from_request_without_body(request).await?;
+    let socket = WebSocket::from_request_without_body(request).await?;
     let granted: Granted<Enter> = caller.may(&app, &name).await?;
     check_enterable(granted.workspace())?;
     let process = app.runtime.exec(granted.id(), shell(granted.workspace(), &size)).await;
