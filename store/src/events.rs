@@ -4,7 +4,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
+    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _,
 };
 use steading_core::WorkspaceId;
 use steading_core::event::{EventKind, WorkspaceEvent};
@@ -46,21 +47,19 @@ impl Events<'_> {
     pub async fn append(&self, id: WorkspaceId, kinds: Vec<EventKind>) -> Result<Option<i64>, StoreError> {
         let inner = &self.store.inner;
         let tx = inner.database.write().await?;
-        let known = workspace::Entity::find_by_id(id.uuid()).select_only().column(workspace::Column::Id);
-        if known.into_tuple::<uuid::Uuid>().one(&tx).await?.is_none() {
+        if !exists(&tx, id).await? {
             return Err(StoreError::NotFound);
         }
         let now = inner.database.clock(&tx).await?;
         let last = append(&inner.database, &tx, id, now, &kinds).await?;
         let ring = Ring { workspace: Some(id), event: last };
-        inner.bell.write(&inner.database, &tx, now, ring).await?;
-        tx.commit().await?;
-        inner.bell.ring(ring);
+        let ring = inner.bell.write(&inner.database, &tx, now, ring).await?;
+        inner.bell.commit(tx, ring).await?;
         Ok(last)
     }
 
     /// Everything after a number, then everything that happens, without gaps or doubles. Resume it after
-    /// the last number seen. It ends only when it is dropped or the database stays away.
+    /// the last number seen. It ends when the workspace is gone, or with an error of the database.
     #[must_use]
     pub fn tail(
         &self,
@@ -72,7 +71,8 @@ impl Events<'_> {
         let batches = stream::unfold(Some(tail), |tail| async move {
             let mut tail = tail?;
             match tail.next().await {
-                Ok(batch) => Some((batch.into_iter().map(Ok).collect(), Some(tail))),
+                Ok(None) => None,
+                Ok(Some(batch)) => Some((batch.into_iter().map(Ok).collect(), Some(tail))),
                 Err(error) => Some((vec![Err(error)], None)),
             }
         });
@@ -88,27 +88,43 @@ struct Tail {
 }
 
 impl Tail {
-    async fn next(&mut self) -> Result<Vec<WorkspaceEvent>, StoreError> {
+    /// The next events; `None` once the workspace is gone.
+    async fn next(&mut self) -> Result<Option<Vec<WorkspaceEvent>>, StoreError> {
+        let mut look = true;
         loop {
             let batch = self.store.events().since(self.workspace, self.after, LARGEST).await?;
             if let Some(last) = batch.last() {
                 self.after = last.seq;
-                return Ok(batch);
+                return Ok(Some(batch));
             }
-            while !self.concerns().await {}
+            if look
+                && let Some(id) = self.workspace
+                && !exists(&self.store.inner.database.reader, id).await?
+            {
+                return Ok(None);
+            }
+            look = loop {
+                match self.bell.recv().await {
+                    Ok(Feed::Event(id, seq)) if seq > self.after && self.is_about(id) => break false,
+                    // Nothing may have happened to it but its end.
+                    Ok(Feed::Workspace(id)) if self.workspace == Some(id) => break true,
+                    Ok(Feed::Lost) | Err(RecvError::Lagged(_)) => break true,
+                    Ok(_) => {}
+                    // Cannot happen: the store that rings it is held here.
+                    Err(RecvError::Closed) => return Ok(None),
+                }
+            };
         }
     }
 
-    /// Waits for a ring; says whether it is a reason to read again.
-    async fn concerns(&mut self) -> bool {
-        match self.bell.recv().await {
-            Ok(Feed::Event(id, seq)) => seq > self.after && self.workspace.is_none_or(|wanted| wanted == id),
-            Ok(Feed::Lost) | Err(RecvError::Lagged(_)) => true,
-            Ok(Feed::Workspace(_) | Feed::Entries) => false,
-            // Cannot happen while the store that rings it is held here.
-            Err(RecvError::Closed) => std::future::pending().await,
-        }
+    fn is_about(&self, id: WorkspaceId) -> bool {
+        self.workspace.is_none_or(|wanted| wanted == id)
     }
+}
+
+async fn exists(on: &impl ConnectionTrait, id: WorkspaceId) -> Result<bool, StoreError> {
+    let known = workspace::Entity::find_by_id(id.uuid()).select_only().column(workspace::Column::Id);
+    Ok(known.into_tuple::<uuid::Uuid>().one(on).await?.is_some())
 }
 
 fn read(row: event::Model) -> Result<WorkspaceEvent, StoreError> {

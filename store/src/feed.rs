@@ -4,7 +4,8 @@
 //! tailer reads them and skips the ones this process wrote itself. Rows are dropped after ten minutes: a
 //! tailer that could not read for long says [`Feed::Lost`].
 
-use std::sync::Weak;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use sea_orm::ActiveValue::Set;
@@ -14,10 +15,10 @@ use sea_orm::{
 use steading_core::WorkspaceId;
 use tokio::sync::broadcast;
 
+use crate::Inner;
 use crate::connect::Database;
 use crate::error::StoreError;
 use crate::rows::bell;
-use crate::{Inner, Store};
 
 /// Receivers that fall behind by so many rings are told so by `broadcast` and look at everything.
 const CAPACITY: usize = 4096;
@@ -49,10 +50,13 @@ pub enum Feed {
 pub struct Bell {
     sender: broadcast::Sender<Feed>,
     origin: String,
+    /// Own rings that were heard here and that the tailer has not seen yet. A write whose future is
+    /// dropped while it commits is not among them, and the tailer rings for it.
+    heard: Arc<Mutex<BTreeSet<i64>>>,
 }
 
 /// What a write tells the others.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Ring {
     /// Absent when sign-ins changed.
     pub(crate) workspace: Option<WorkspaceId>,
@@ -60,15 +64,31 @@ pub(crate) struct Ring {
     pub(crate) event: Option<i64>,
 }
 
+/// A ring that is part of a transaction.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Written {
+    seq: i64,
+    ring: Ring,
+}
+
 impl Bell {
     pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(CAPACITY), origin: uuid::Uuid::now_v7().simple().to_string() }
+        Self {
+            sender: broadcast::Sender::new(CAPACITY),
+            origin: uuid::Uuid::now_v7().simple().to_string(),
+            heard: Arc::default(),
+        }
     }
 
     /// Hears everything that rings from now on. A receiver that lags should look at everything it knows.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Feed> {
         self.sender.subscribe()
+    }
+
+    fn heard(&self) -> MutexGuard<'_, BTreeSet<i64>> {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves the ring for other processes, as part of a transaction.
@@ -78,7 +98,7 @@ impl Bell {
         tx: &DatabaseTransaction,
         now: i64,
         ring: Ring,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Written, StoreError> {
         database.in_order(tx).await?;
         let row = bell::ActiveModel {
             origin: Set(self.origin.clone()),
@@ -87,12 +107,20 @@ impl Bell {
             at: Set(now),
             ..Default::default()
         };
-        bell::Entity::insert(row).exec_without_returning(tx).await?;
-        database.notify(tx, CHANNEL).await
+        let seq = bell::Entity::insert(row).exec(tx).await?.last_insert_id;
+        database.notify(tx, CHANNEL).await?;
+        Ok(Written { seq, ring })
     }
 
-    /// Rings in this process; call it after the commit.
-    pub(crate) fn ring(&self, ring: Ring) {
+    /// Commits a transaction and rings in this process.
+    pub(crate) async fn commit(&self, tx: DatabaseTransaction, written: Written) -> Result<(), StoreError> {
+        tx.commit().await?;
+        self.heard().insert(written.seq);
+        self.ring(written.ring);
+        Ok(())
+    }
+
+    fn ring(&self, ring: Ring) {
         // Nobody listening is no error.
         match (ring.workspace, ring.event) {
             (Some(id), event) => {
@@ -120,54 +148,72 @@ pub(crate) async fn newest(database: &Database) -> Result<i64, StoreError> {
 }
 
 /// Follows the rings of other processes for as long as the store is in use.
-pub(crate) async fn tail(store: Weak<Inner>, mut cursor: i64) {
+pub(crate) async fn tail(store: Weak<Inner>, cursor: i64) {
+    let Some(inner) = store.upgrade() else { return };
+    let mut waker = inner.database.waker(CHANNEL, POLL).await;
+    drop(inner);
+    let mut tailer = Tailer { cursor, unsure: Vec::new() };
     let mut answered = Instant::now();
     let mut failing = false;
-    let mut waker = match store.upgrade() {
-        Some(inner) => inner.database.waker(CHANNEL, POLL).await,
-        None => return,
-    };
     loop {
-        waker.wait().await;
+        // Rings of our own that nobody heard are looked at once more, a little later.
+        let patience = if tailer.unsure.is_empty() { Duration::MAX } else { POLL };
+        let _ = tokio::time::timeout(patience, waker.wait()).await;
         let Some(inner) = store.upgrade() else { return };
-        match read(&Store { inner }, cursor).await {
-            Ok(newest) if answered.elapsed() < PATIENCE => {
-                (cursor, answered, failing) = (newest, Instant::now(), false)
-            }
-            Ok(newest) => {
-                if let Some(inner) = store.upgrade() {
+        match tailer.read(&inner).await {
+            Ok(()) => {
+                if answered.elapsed() > PATIENCE {
                     let _ = inner.bell.sender.send(Feed::Lost);
                 }
-                (cursor, answered, failing) = (newest, Instant::now(), false);
+                (answered, failing) = (Instant::now(), false);
             }
             Err(error) => {
                 if !failing {
-                    tracing::warn!(error = %steading_core::report::chain(&error), "changes of other processes cannot be read for now");
+                    let error = steading_core::report::chain(&error);
+                    tracing::warn!(%error, "changes of other processes cannot be read for now");
                 }
                 failing = true;
+                drop(inner);
                 tokio::time::sleep(POLL).await;
             }
         }
     }
 }
 
-async fn read(store: &Store, mut cursor: i64) -> Result<i64, StoreError> {
-    loop {
-        let rows = bell::Entity::find()
-            .filter(bell::Column::Seq.gt(cursor))
-            .order_by_asc(bell::Column::Seq)
-            .limit(BATCH)
-            .all(&store.inner.database.reader)
-            .await?;
-        let bell = &store.inner.bell;
-        for row in &rows {
-            cursor = row.seq;
-            if row.origin != bell.origin {
-                bell.ring(Ring { workspace: row.workspace_id.map(WorkspaceId::from_uuid), event: row.event_seq });
+struct Tailer {
+    cursor: i64,
+    /// Rings of our own that were not heard here when they were seen: they are about to be, or the write
+    /// was dropped while it committed.
+    unsure: Vec<(i64, Ring)>,
+}
+
+impl Tailer {
+    async fn read(&mut self, inner: &Inner) -> Result<(), StoreError> {
+        let bell = &inner.bell;
+        for (seq, ring) in self.unsure.drain(..) {
+            if !bell.heard().remove(&seq) {
+                bell.ring(ring);
             }
         }
-        if rows.len() < BATCH as usize {
-            return Ok(cursor);
+        loop {
+            let rows = bell::Entity::find()
+                .filter(bell::Column::Seq.gt(self.cursor))
+                .order_by_asc(bell::Column::Seq)
+                .limit(BATCH)
+                .all(&inner.database.reader)
+                .await?;
+            for row in &rows {
+                self.cursor = row.seq;
+                let ring = Ring { workspace: row.workspace_id.map(WorkspaceId::from_uuid), event: row.event_seq };
+                if row.origin != bell.origin {
+                    bell.ring(ring);
+                } else if !bell.heard().remove(&row.seq) {
+                    self.unsure.push((row.seq, ring));
+                }
+            }
+            if rows.len() < BATCH as usize {
+                return Ok(());
+            }
         }
     }
 }

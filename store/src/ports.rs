@@ -60,10 +60,8 @@ impl Ports<'_> {
         let inner = &self.store.inner;
         let ring = Ring { workspace: Some(id), event: None };
         let now = inner.database.clock(&tx).await?;
-        inner.bell.write(&inner.database, &tx, now, ring).await?;
-        tx.commit().await?;
-        inner.bell.ring(ring);
-        Ok(())
+        let ring = inner.bell.write(&inner.database, &tx, now, ring).await?;
+        inner.bell.commit(tx, ring).await
     }
 }
 

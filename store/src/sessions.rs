@@ -76,10 +76,8 @@ impl Sessions<'_> {
             entry::Entity::delete_many().filter(entry::Column::SessionId.eq(id)).exec(&tx).await?;
         }
         let now = inner.database.clock(&tx).await?;
-        inner.bell.write(&inner.database, &tx, now, Ring::default()).await?;
-        tx.commit().await?;
-        inner.bell.ring(Ring::default());
-        Ok(())
+        let ring = inner.bell.write(&inner.database, &tx, now, Ring::default()).await?;
+        inner.bell.commit(tx, ring).await
     }
 }
 

@@ -209,10 +209,8 @@ impl Workspaces<'_> {
         let inner = &self.store.inner;
         let event = events::append(&inner.database, &tx, id, now, story).await?;
         let ring = Ring { workspace: Some(id), event };
-        inner.bell.write(&inner.database, &tx, now, ring).await?;
-        tx.commit().await?;
-        inner.bell.ring(ring);
-        Ok(())
+        let ring = inner.bell.write(&inner.database, &tx, now, ring).await?;
+        inner.bell.commit(tx, ring).await
     }
 }
 

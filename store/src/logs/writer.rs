@@ -28,6 +28,9 @@ pub(super) struct Log {
     /// Moves whenever something was written.
     written: watch::Sender<u64>,
     removed: AtomicBool,
+    /// Held from taking lines to having written them: a sink that is opened while the last one's output is
+    /// still being written has a task of its own, and lines stay in order.
+    appender: tokio::sync::Mutex<Option<Appender>>,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +50,7 @@ impl Log {
             rung: Notify::new(),
             written: watch::Sender::new(0),
             removed: AtomicBool::new(false),
+            appender: tokio::sync::Mutex::new(None),
         }
     }
 
@@ -120,43 +124,49 @@ impl Log {
 
 /// Writes for as long as there are sinks or output.
 pub(super) async fn run(log: Arc<Log>, alive: std::sync::Weak<Sink>) {
-    let mut appender = Appender::new(log.folder.clone());
     loop {
-        let Some((lines, taken)) = log.take() else {
-            if log.is_removed() || alive.strong_count() == 0 {
-                return;
-            }
-            log.rung.notified().await;
-            continue;
-        };
+        // Before the look, so that what comes after it is heard.
+        let rung = log.rung.notified();
+        match log.write_once().await {
+            Wrote::Something => {}
+            Wrote::Nothing if log.is_removed() || alive.strong_count() == 0 => return,
+            Wrote::Nothing => rung.await,
+            Wrote::Never => return,
+        }
+    }
+}
+
+enum Wrote {
+    Something,
+    Nothing,
+    /// The log was removed, or the process ends.
+    Never,
+}
+
+impl Log {
+    async fn write_once(&self) -> Wrote {
+        let mut appender = self.appender.lock().await;
+        let Some((lines, taken)) = self.take() else { return Wrote::Nothing };
         let batch = Arc::new(lines);
         loop {
-            let (mut own, lines) = (appender, batch.clone());
+            let mut own = appender.take().unwrap_or_else(|| Appender::new(self.folder.clone()));
+            let lines = batch.clone();
             let done = tokio::task::spawn_blocking(move || {
                 let written = own.append(&lines);
                 (own, written)
             });
-            let written = match done.await {
-                Ok((own, written)) => {
-                    appender = own;
-                    written
-                }
-                // The runtime is shutting down.
-                Err(_) => return,
-            };
-            match written {
-                Ok(_) => break,
-                Err(error) => {
-                    // A full disk must not stop the work: memory stays bounded, the rest is dropped and counted.
-                    tracing::warn!(%error, folder = %log.folder.display(), "output cannot be written");
-                    tokio::time::sleep(PAUSE).await;
-                    if log.is_removed() {
-                        return;
-                    }
-                }
+            let Ok((own, written)) = done.await else { return Wrote::Never };
+            *appender = Some(own);
+            let Err(error) = written else { break };
+            // A full disk must not stop the work: memory stays bounded, what is too much is counted.
+            tracing::warn!(%error, folder = %self.folder.display(), "output cannot be written");
+            tokio::time::sleep(PAUSE).await;
+            if self.is_removed() {
+                return Wrote::Never;
             }
         }
-        log.written.send_replace(taken);
+        self.written.send_replace(taken);
+        Wrote::Something
     }
 }
 

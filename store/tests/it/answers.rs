@@ -1,0 +1,115 @@
+//! Answers that are given again, questions between processes, prebuilds.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use serde_json::json;
+use steading_core::prebuild::Prebuild;
+use steading_core::source::Commit;
+use steading_core::{ImageRef, InquiryId, PrebuildId};
+use steading_store::{Begun, StoreError};
+
+use crate::world::World;
+
+on_each_database!(
+    the_first_answer_is_given_again,
+    of_many_equal_requests_one_is_done,
+    a_request_that_died_can_be_repeated,
+    an_inquiry_is_answered_across_processes,
+    an_inquiry_without_an_answer_ends,
+    a_prebuild_is_found_by_commit_first,
+);
+
+async fn the_first_answer_is_given_again(world: &World) {
+    let answers = world.store.idempotency();
+    let me = world.store.users().admin();
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Fresh);
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Busy);
+    assert_eq!(answers.begin(me, "k", "other").await.unwrap(), Begun::Mismatch);
+    answers.finish(me, "k", 201, "{\"id\":1}").await.unwrap();
+    let replay = Begun::Replay { status: 201, body: "{\"id\":1}".into() };
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), replay);
+    answers.abandon(me, "k").await.unwrap();
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), replay, "what was answered stays answered");
+    assert_eq!(answers.begin(me, "another", "h").await.unwrap(), Begun::Fresh);
+    answers.abandon(me, "another").await.unwrap();
+    assert_eq!(answers.begin(me, "another", "h").await.unwrap(), Begun::Fresh);
+    world.execute("UPDATE idempotency SET created_at = created_at - 86401000000").await;
+    assert_eq!(answers.begin(me, "k", "other").await.unwrap(), Begun::Fresh, "a day has passed");
+}
+
+async fn of_many_equal_requests_one_is_done(world: &World) {
+    let other = world.another().await;
+    let me = world.store.users().admin();
+    let begin = |n: usize| {
+        let store = if n.is_multiple_of(2) { world.store.clone() } else { other.clone() };
+        async move { store.idempotency().begin(me, "k", "h").await.unwrap() }
+    };
+    let begun = futures::future::join_all((0..12).map(begin)).await;
+    assert_eq!(begun.iter().filter(|b| **b == Begun::Fresh).count(), 1, "{begun:?}");
+    assert_eq!(begun.iter().filter(|b| **b == Begun::Busy).count(), 11, "{begun:?}");
+}
+
+async fn a_request_that_died_can_be_repeated(world: &World) {
+    let answers = world.store.idempotency();
+    let me = world.store.users().admin();
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Fresh);
+    world.execute("UPDATE idempotency SET created_at = created_at - 61000000").await;
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Fresh);
+}
+
+async fn an_inquiry_is_answered_across_processes(world: &World) {
+    let worker = world.another().await;
+    let id = world.store.inquiries().ask(&json!({"source": "x"})).await.unwrap();
+    let answer = tokio::spawn(async move {
+        let question = worker.inquiries().load(id).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        worker.inquiries().answer(id, &json!({"you asked": question})).await.unwrap();
+        worker.inquiries().answer(id, &json!("too late")).await.unwrap();
+    });
+    let answered = world.store.inquiries().wait(id, Duration::from_secs(10)).await.unwrap();
+    assert_eq!(answered, Some(json!({"you asked": {"source": "x"}})));
+    answer.await.unwrap();
+}
+
+async fn an_inquiry_without_an_answer_ends(world: &World) {
+    let inquiries = world.store.inquiries();
+    let id = inquiries.ask(&json!(1)).await.unwrap();
+    assert_eq!(inquiries.wait(id, Duration::from_millis(50)).await.unwrap(), None);
+    world.execute("UPDATE inquiry SET created_at = created_at - 601000000").await;
+    assert!(matches!(inquiries.load(id).await, Err(StoreError::NotFound)));
+    assert!(matches!(inquiries.load(InquiryId::new()).await, Err(StoreError::NotFound)));
+}
+
+async fn a_prebuild_is_found_by_commit_first(world: &World) {
+    let prebuilds = world.store.prebuilds();
+    let commit: Commit = "a".repeat(40).parse().unwrap();
+    let register = async |commit: Option<Commit>, hash: Option<&str>, image: &str| {
+        let prebuild = Prebuild {
+            id: PrebuildId::new(),
+            repository: "git.example.com/team/project".into(),
+            commit,
+            config_hash: hash.map(Into::into),
+            image: ImageRef::new(image),
+            created_at: Utc::now(),
+        };
+        prebuilds.register(&prebuild).await.unwrap();
+        prebuild
+    };
+    register(None, Some("h"), "by-config:1").await;
+    register(None, Some("h"), "by-config:2").await;
+    register(Some(commit.clone()), None, "by-commit").await;
+    let find = async |commit: Option<&Commit>, hash: Option<&str>| {
+        let found = prebuilds.find("git.example.com/team/project", commit, hash).await.unwrap();
+        found.map(|prebuild| prebuild.image.as_str().to_owned())
+    };
+    assert_eq!(find(Some(&commit), Some("h")).await.as_deref(), Some("by-commit"));
+    assert_eq!(find(None, Some("h")).await.as_deref(), Some("by-config:2"));
+    let other: Commit = "b".repeat(40).parse().unwrap();
+    assert_eq!(find(Some(&other), Some("other")).await, None);
+    assert!(prebuilds.find("git.example.com/else", Some(&commit), Some("h")).await.unwrap().is_none());
+    let list = prebuilds.list().await.unwrap();
+    assert_eq!(list.len(), 2, "the same key is registered once");
+    prebuilds.remove(list[0].id).await.unwrap();
+    assert!(matches!(prebuilds.remove(list[0].id).await, Err(StoreError::NotFound)));
+}

@@ -1,0 +1,141 @@
+//! Sessions, tokens, links and tickets: good once, or until they end.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use steading_core::access::{Role, Scope};
+use steading_core::{Secret, TokenId};
+use steading_store::{Store, StoreError};
+
+use crate::world::World;
+
+on_each_database!(
+    the_administrator_is_the_same_for_all,
+    a_session_ends_when_it_is_closed_or_old,
+    a_token_is_good_until_it_ends,
+    the_configured_token_is_the_administrators,
+    a_link_works_once,
+    a_ticket_works_once_at_its_host,
+    an_entry_ends_with_its_session,
+    what_has_expired_is_forgotten,
+);
+
+async fn the_administrator_is_the_same_for_all(world: &World) {
+    let other = world.another().await;
+    assert_eq!(world.store.users().admin(), other.users().admin());
+    assert_eq!(world.store.installation(), other.installation());
+    assert_eq!(world.store.installation().len(), 8);
+    let admin = world.store.users().load(other.users().admin()).await.unwrap();
+    assert_eq!(admin.role, Role::Admin);
+    assert_eq!(world.store.users().list().await.unwrap(), [admin]);
+}
+
+async fn a_session_ends_when_it_is_closed_or_old(world: &World) {
+    let sessions = world.store.sessions();
+    let admin = world.store.users().admin();
+    let cookie = sessions.open(admin, 1).await.unwrap();
+    let (id, principal) = sessions.find(cookie.reveal()).await.unwrap().unwrap();
+    assert_eq!((principal.user, principal.scope), (admin, Scope::All));
+    assert!(sessions.find("made up").await.unwrap().is_none());
+    sessions.close(id).await.unwrap();
+    assert!(sessions.find(cookie.reveal()).await.unwrap().is_none());
+
+    let (old, another) = (sessions.open(admin, 0).await.unwrap(), sessions.open(admin, 1).await.unwrap());
+    assert!(sessions.find(old.reveal()).await.unwrap().is_none());
+    sessions.close_all(admin).await.unwrap();
+    assert!(sessions.find(another.reveal()).await.unwrap().is_none());
+}
+
+async fn a_token_is_good_until_it_ends(world: &World) {
+    let tokens = world.store.tokens();
+    let admin = world.store.users().admin();
+    let (id, token) = tokens.create(admin, "ci", Scope::Prebuild, None).await.unwrap();
+    let past = Some(Utc::now() - TimeDelta::seconds(5));
+    let (_, old) = tokens.create(admin, "old", Scope::All, past).await.unwrap();
+    let principal = tokens.find(token.reveal()).await.unwrap().unwrap();
+    assert_eq!((principal.user, principal.role, principal.scope), (admin, Role::Admin, Scope::Prebuild));
+    assert!(tokens.find(old.reveal()).await.unwrap().is_none());
+    assert!(tokens.find("").await.unwrap().is_none());
+    let list = tokens.list(admin).await.unwrap();
+    assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["ci", "old"]);
+    assert!(list[0].used_at.is_some());
+    tokens.revoke(admin, id).await.unwrap();
+    assert!(tokens.find(token.reveal()).await.unwrap().is_none());
+    assert!(matches!(tokens.revoke(admin, TokenId::new()).await, Err(StoreError::NotFound)));
+}
+
+async fn the_configured_token_is_the_administrators(world: &World) {
+    let mut config = world.config.clone();
+    config.auth.admin_token = Secret::new("from-the-environment".into());
+    let store = Store::open(&config).await.unwrap();
+    let principal = store.tokens().find("from-the-environment").await.unwrap().unwrap();
+    assert_eq!((principal.user, principal.role), (store.users().admin(), Role::Admin));
+    assert!(world.store.tokens().find("from-the-environment").await.unwrap().is_none());
+}
+
+async fn a_link_works_once(world: &World) {
+    let links = world.store.links();
+    let link = links.mint().await.unwrap();
+    let other = world.another().await;
+    let tries = (0..8).map(|n| {
+        let store = if n.is_multiple_of(2) { world.store.clone() } else { other.clone() };
+        let link = link.clone();
+        async move { store.links().redeem(link.reveal()).await.unwrap() }
+    });
+    let signed_in: Vec<_> = futures::future::join_all(tries).await.into_iter().flatten().collect();
+    assert_eq!(signed_in, [world.store.users().admin()]);
+    let late = links.mint_for(signed_in[0], Duration::from_millis(50)).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert!(links.redeem(late.reveal()).await.unwrap().is_none());
+}
+
+async fn a_ticket_works_once_at_its_host(world: &World) {
+    let tickets = world.store.tickets();
+    let admin = world.store.users().admin();
+    let ticket = tickets.issue("quiet-fox", admin, None).await.unwrap();
+    let cookie = tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap();
+    assert!(tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().is_none());
+    assert_eq!(tickets.entry(cookie.reveal(), "quiet-fox").await.unwrap().unwrap().user, admin);
+    assert!(tickets.entry(cookie.reveal(), "3000-quiet-fox").await.unwrap().is_none());
+    assert!(tickets.entry(ticket.reveal(), "quiet-fox").await.unwrap().is_none());
+
+    let stolen = tickets.issue("quiet-fox", admin, None).await.unwrap();
+    assert!(tickets.redeem(stolen.reveal(), "evil-fox").await.unwrap().is_none());
+    assert!(tickets.redeem(stolen.reveal(), "quiet-fox").await.unwrap().is_none(), "it was shown elsewhere");
+
+    let late = tickets.issue("quiet-fox", admin, None).await.unwrap();
+    world.execute("UPDATE ticket SET expires_at = expires_at - 61000000").await;
+    assert!(tickets.redeem(late.reveal(), "quiet-fox").await.unwrap().is_none());
+}
+
+async fn an_entry_ends_with_its_session(world: &World) {
+    let (tickets, sessions) = (world.store.tickets(), world.store.sessions());
+    let admin = world.store.users().admin();
+    let cookie = sessions.open(admin, 1).await.unwrap();
+    let (session, _) = sessions.find(cookie.reveal()).await.unwrap().unwrap();
+    let ticket = tickets.issue("quiet-fox", admin, Some(session)).await.unwrap();
+    let pending = tickets.issue("quiet-fox", admin, Some(session)).await.unwrap();
+    let entry = tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap();
+    assert!(tickets.entry(entry.reveal(), "quiet-fox").await.unwrap().is_some());
+    sessions.close(session).await.unwrap();
+    assert!(tickets.entry(entry.reveal(), "quiet-fox").await.unwrap().is_none());
+    assert!(tickets.redeem(pending.reveal(), "quiet-fox").await.unwrap().is_none());
+}
+
+async fn what_has_expired_is_forgotten(world: &World) {
+    use sea_orm::{ConnectionTrait as _, Statement};
+    let store = &world.store;
+    let admin = store.users().admin();
+    store.sessions().open(admin, 0).await.unwrap();
+    store.links().mint_for(admin, Duration::ZERO).await.unwrap();
+    let kept = store.sessions().open(admin, 1).await.unwrap();
+    store.prune().await.unwrap();
+    assert!(store.sessions().find(kept.reveal()).await.unwrap().is_some());
+    let database = world.database().await;
+    for (table, rows) in [("session", 1), ("link", 0)] {
+        let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM {table}");
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        assert_eq!(row.try_get::<i64>("", "n").unwrap(), rows, "{table}");
+    }
+}
