@@ -137,9 +137,9 @@ impl Proxy {
         })
     }
 
-    async fn answer(&self, asked: &Asked, request: Request) -> Result<Response, Notice> {
+    async fn answer(&self, asked: &Asked, request: Request) -> Result<Response, Box<Notice>> {
         if request.method() == Method::CONNECT {
-            return Err(Notice::bad("CONNECT is not served here."));
+            return Err(Notice::bad("CONNECT is not served here.").into());
         }
         let target = request.original_uri().path_and_query().cloned();
         let target = target.unwrap_or(PathAndQuery::from_static("/"));
@@ -152,8 +152,8 @@ impl Proxy {
             Verdict::SignIn if asked.as_page => {
                 return Ok(enter::redirect(&enter::ask(&self.control, &asked.label, target.as_str())));
             }
-            Verdict::SignIn => return Err(Notice::sign_in()),
-            Verdict::Hide => return Err(Notice::hidden()),
+            Verdict::SignIn => return Err(Notice::sign_in().into()),
+            Verdict::Hide => return Err(Notice::hidden().into()),
         };
         let upgrade = headers::wanted_upgrade(request.headers()).cloned();
         self.refuse_foreign(asked, &request, &admitted, upgrade.is_some())?;
@@ -161,23 +161,23 @@ impl Proxy {
             return state(&target, &admitted.route);
         }
         if let Some(notice) = Notice::of_state(&admitted.route, &self.control) {
-            return Err(notice);
+            return Err(notice.into());
         }
         self.forward(asked, request, target, admitted, upgrade).await
     }
 
     /// Somebody comes back from the control plane with a ticket.
-    async fn enter(&self, asked: &Asked, request: &Request, query: &str) -> Result<Response, Notice> {
+    async fn enter(&self, asked: &Asked, request: &Request, query: &str) -> Result<Response, Box<Notice>> {
         if !matches!(*request.method(), Method::GET) {
-            return Err(Notice::hidden());
+            return Err(Notice::hidden().into());
         }
         let again = |path| enter::ask(&self.control, &asked.label, path);
         let Some((ticket, path)) = enter::read(query) else {
-            return Err(Notice::ticket(again("/")));
+            return Err(Notice::ticket(again("/")).into());
         };
         let cookie = self.directory.redeem(&ticket, &asked.label).await.map_err(|_| Notice::database())?;
         let Some(cookie) = cookie else {
-            return Err(Notice::ticket(again(&path)));
+            return Err(Notice::ticket(again(&path)).into());
         };
         self.directory.entered(&asked.host);
         Ok(enter::admit(cookie.reveal(), &path, self.secure))
@@ -189,15 +189,15 @@ impl Proxy {
         request: &Request,
         admitted: &Admitted,
         upgrade: bool,
-    ) -> Result<(), Notice> {
+    ) -> Result<(), Box<Notice>> {
         let headers = request.headers();
         if upgrade && origin::is_foreign(headers, &asked.authority) {
-            return Err(Notice::foreign());
+            return Err(Notice::foreign().into());
         }
         let slug = &admitted.route.slug;
         let known = cookie::entries(headers).next().is_some();
         if known && !origin::may_act(request.method(), headers, &asked.authority, slug, &self.domain) {
-            return Err(Notice::foreign());
+            return Err(Notice::foreign().into());
         }
         Ok(())
     }
@@ -209,12 +209,12 @@ impl Proxy {
         target: PathAndQuery,
         admitted: Admitted,
         upgrade: Option<HeaderValue>,
-    ) -> Result<Response, Notice> {
+    ) -> Result<Response, Box<Notice>> {
         let route = &admitted.route;
         let (door, port) = match (&asked.host, route.ide_port) {
             (Host::Port(_, port), _) => (*port, Some(*port)),
             (_, Some(ide)) => (ide, None),
-            _ => return Err(Notice::starting(route, "The editor is about to answer.", &self.control)),
+            _ => return Err(Notice::starting(route, "The editor is about to answer.", &self.control).into()),
         };
         let client = match &request.remote_addr().0 {
             Addr::SocketAddr(address) => Some(address.ip()),
@@ -274,9 +274,9 @@ impl Proxy {
 }
 
 /// What a waiting page asks: `{"state": "starting", "phase": "building", "message": "…"}`.
-fn state(target: &PathAndQuery, route: &Route) -> Result<Response, Notice> {
+fn state(target: &PathAndQuery, route: &Route) -> Result<Response, Box<Notice>> {
     if target.path() != "/.steading/state" {
-        return Err(Notice::hidden());
+        return Err(Notice::hidden().into());
     }
     let state = serde_json::json!({
         "state": State::of(route).as_str(),

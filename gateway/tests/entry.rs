@@ -1,5 +1,7 @@
 //! Who is let in, how, and what the others see.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
 #[path = "support/world.rs"]
 mod world;
 

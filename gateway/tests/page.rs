@@ -1,5 +1,7 @@
 //! What is seen when there is no answer to pass on.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
 #[path = "support/world.rs"]
 mod world;
 

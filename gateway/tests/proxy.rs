@@ -1,5 +1,7 @@
 //! What passes between a browser and a program in a workspace, over real sockets.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
 #[path = "support/world.rs"]
 mod world;
 

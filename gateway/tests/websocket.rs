@@ -1,5 +1,7 @@
 //! Upgraded connections: WebSockets and whatever else, byte for byte.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may stop where they stand")]
+
 #[path = "support/world.rs"]
 mod world;
 
@@ -22,7 +24,8 @@ use world::{IDE, World, program, raw_program, read_head};
 fn echo(socket: websocket::WebSocket) -> impl poem::IntoResponse {
     socket.on_upgrade(|mut socket| async move {
         while let Some(Ok(message)) = socket.next().await {
-            if socket.send(message).await.is_err() {
+            // The answer to a farewell is sent while reading on.
+            if !matches!(message, websocket::Message::Close(_)) && socket.send(message).await.is_err() {
                 break;
             }
         }
