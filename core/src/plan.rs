@@ -61,77 +61,107 @@ pub fn next(ws: &Workspace, seen: &Observed, now: DateTime<Utc>) -> Step {
     }
 }
 
+/// What people see while a step is under way: the display follows the plan, not the reverse. A workspace
+/// that people may enter is running, whatever is still done in it.
+#[must_use]
+pub fn phase(ws: &Workspace, seen: &Observed, step: &Step) -> Phase {
+    match step {
+        Step::Hooks(_) | Step::Extensions if until_open(ws, seen).is_none() => Phase::Running,
+        step => step.phase(ws.phase),
+    }
+}
+
 fn next_running(ws: &Workspace, seen: &Observed) -> Step {
+    until_open(ws, seen).unwrap_or_else(|| after_open(ws, seen))
+}
+
+/// What is missing before people come in, if anything is.
+fn until_open(ws: &Workspace, seen: &Observed) -> Option<Step> {
     let warm = matches!(ws.owner, Owner::Pool(_));
     let facts = &ws.facts;
     if facts.resolution.is_none() {
-        return Step::Resolve;
+        return Some(Step::Resolve);
     }
     let Some(image) = &facts.image else {
-        return Step::Build;
+        return Some(Step::Build);
     };
     let Some(spec) = &ws.spec else {
-        return Step::Up;
+        return Some(Step::Up);
     };
     let volumes_there = spec.volumes.iter().all(|role| seen.volumes.contains_key(role));
     if !volumes_there || seen.spec.as_ref() != Some(&spec.hash()) {
-        return Step::Up;
+        return Some(Step::Up);
     }
     let (Some(instance), Some(started_at)) = (&seen.instance, seen.started_at) else {
-        return Step::Up;
+        return Some(Step::Up);
     };
     match seen.main() {
         Some(ContainerState::Paused) if warm && is_prepared(facts, instance, started_at) => {
-            return Step::Settle(Phase::Running);
+            return Some(Step::Settle(Phase::Running));
         }
-        Some(ContainerState::Paused) => return Step::Resume,
+        Some(ContainerState::Paused) => return Some(Step::Resume),
         Some(ContainerState::Up) => {}
-        _ => return Step::Up,
+        _ => return Some(Step::Up),
     }
     if !is_populated(ws, seen) {
-        return Step::Populate;
+        return Some(Step::Populate);
     }
     let done = |stage: Stage| hooks_done(facts, instance, started_at, stage);
     if warm {
-        return if done(Stage::UpdateContent) { Step::Pause } else { Step::Hooks(Stage::UpdateContent) };
+        let step = if done(Stage::UpdateContent) { Step::Pause } else { Step::Hooks(Stage::UpdateContent) };
+        return Some(step);
     }
     // What must be done before people come in; at most the stages that happen once per container.
     let wait_for = image.config.wait_for;
     if let Some(stage) = wait_for.map(|stage| stage.min(Stage::PostCreate))
         && !done(stage)
     {
-        return Step::Hooks(stage);
+        return Some(Step::Hooks(stage));
     }
-    let started = facts.post_start.as_ref() == Some(&(instance.clone(), started_at));
-    let hooks_failed = facts.hooks.as_ref().is_some_and(|h| h.failed == Some(started_at) && h.instance == *instance);
-    if wait_for >= Some(Stage::PostStart) && !started && !hooks_failed {
-        return Step::Hooks(Stage::PostStart);
+    if wait_for >= Some(Stage::PostStart) && !has_started(facts, instance, started_at) {
+        return Some(Step::Hooks(Stage::PostStart));
     }
-    if !spec.services.iter().all(|s| seen.services.get(&s.name) == Some(&true)) {
-        return Step::Open;
-    }
-    // From here on people are in; the phase stays Running.
-    if !done(Stage::PostCreate) {
+    let serves = spec.services.iter().all(|s| seen.services.get(&s.name) == Some(&true));
+    (!serves).then_some(Step::Open)
+}
+
+/// What is missing while people are in.
+fn after_open(ws: &Workspace, seen: &Observed) -> Step {
+    let facts = &ws.facts;
+    let (Some(instance), Some(started_at)) = (&seen.instance, seen.started_at) else {
+        return Step::Up;
+    };
+    if !hooks_done(facts, instance, started_at, Stage::PostCreate) {
         return Step::Hooks(Stage::PostCreate);
     }
     // Before postStartCommand, which is often a server that never ends.
     if seen.volumes.get(&crate::pod::VolumeRole::State) != facts.extensions.as_ref() {
         return Step::Extensions;
     }
-    if !started && !hooks_failed {
+    if !has_started(facts, instance, started_at) {
         return Step::Hooks(Stage::PostStart);
     }
-    if ws.entered_at > facts.attached && !hooks_failed {
+    if ws.entered_at > facts.attached && !has_failed(facts, instance, started_at) {
         return Step::Hooks(Stage::PostAttach);
     }
     Step::Settle(Phase::Running)
 }
 
+/// Whether a hook failed in this start of the container.
+fn has_failed(facts: &Facts, instance: &InstanceId, started_at: DateTime<Utc>) -> bool {
+    facts.hooks.as_ref().is_some_and(|h| h.failed == Some(started_at) && h.instance == *instance)
+}
+
+/// Whether postStartCommand needs no more running in this start of the container.
+fn has_started(facts: &Facts, instance: &InstanceId, started_at: DateTime<Utc>) -> bool {
+    has_failed(facts, instance, started_at) || facts.post_start.as_ref() == Some(&(instance.clone(), started_at))
+}
+
 /// Whether a stage needs no more running in this container: done, or skipped after a failure in this
 /// start of it.
 fn hooks_done(facts: &Facts, instance: &InstanceId, started_at: DateTime<Utc>, stage: Stage) -> bool {
-    let is_done = |h: &HookFact| h.instance == *instance && (h.failed == Some(started_at) || h.stage >= stage);
-    facts.hooks.as_ref().is_some_and(is_done)
+    let is_done = |h: &HookFact| h.instance == *instance && h.stage >= stage;
+    has_failed(facts, instance, started_at) || facts.hooks.as_ref().is_some_and(is_done)
 }
 
 /// Whether a warm workspace is as far as it goes before it is claimed.
@@ -192,10 +222,7 @@ impl Step {
         }
     }
 
-    /// What people see while the step is under way. The display follows the plan, not the reverse:
-    /// a running workspace stays Running while its later hooks run.
-    #[must_use]
-    pub const fn phase(&self, now: Phase) -> Phase {
+    const fn phase(&self, now: Phase) -> Phase {
         match self {
             Self::Resolve => Phase::Resolving,
             Self::Build => Phase::Building,

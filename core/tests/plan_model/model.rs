@@ -70,7 +70,7 @@ pub struct Setup {
     template: Workspace,
     spec: PodSpec,
     hash: SpecHash,
-    steps: RefCell<HashMap<State, Step>>,
+    steps: RefCell<HashMap<State, (Step, Option<Phase>)>>,
 }
 
 impl Setup {
@@ -124,14 +124,29 @@ impl State {
     /// The real step, from the real record and sight. The plan never reads the phase, so one answer
     /// serves all.
     fn step(&self, setup: &Setup) -> Step {
+        self.planned(setup).0
+    }
+
+    /// The step, and what is shown meanwhile where that does not depend on what is shown now.
+    fn planned(&self, setup: &Setup) -> (Step, Option<Phase>) {
         let key = Self { phase: Phase::Pending, ..*self };
-        if let Some(step) = setup.steps.borrow().get(&key) {
-            return step.clone();
+        if let Some(planned) = setup.steps.borrow().get(&key) {
+            return planned.clone();
         }
-        let (workspace, seen) = self.concrete(setup);
+        let (mut workspace, seen) = self.concrete(setup);
         let step = plan::next(&workspace, &seen, START + TimeDelta::hours(2));
-        setup.steps.borrow_mut().insert(key, step.clone());
-        step
+        workspace.phase = Phase::Pending;
+        let shown = plan::phase(&workspace, &seen, &step);
+        workspace.phase = Phase::Running;
+        let shown = (plan::phase(&workspace, &seen, &step) == shown).then_some(shown);
+        setup.steps.borrow_mut().insert(key, (step.clone(), shown));
+        (step, shown)
+    }
+
+    /// What is shown while the step is under way.
+    fn shown(&self, setup: &Setup) -> Phase {
+        let (_, shown) = self.planned(setup);
+        shown.unwrap_or(if self.phase == Phase::Running { Phase::Running } else { Phase::Initializing })
     }
 
     /// What follows when nothing disturbs and every step succeeds; `None` at rest.
@@ -139,7 +154,7 @@ impl State {
         match self.step(setup) {
             Step::Wait(_) => Some(Self { again: Again::Due, ..*self }),
             Step::Settle(phase) => (phase != self.phase).then_some(Self { phase, ..*self }),
-            step => Some(self.begun(&step).map_or_else(|given_up| given_up, |s| s.acted(&step).recorded(&step))),
+            step => Some(self.begun(&step, setup).map_or_else(|given_up| given_up, |s| s.acted(&step).recorded(&step))),
         }
     }
 
@@ -149,15 +164,15 @@ impl State {
         match self.step(setup) {
             Step::Wait(_) => next.push(("time passes", Self { again: Again::Due, ..*self })),
             Step::Settle(phase) => next.push(("settles", Self { phase, ..*self })),
-            step => self.outcomes(&step, &mut next),
+            step => self.outcomes(&step, setup, &mut next),
         }
         self.accidents(&mut next);
         self.wishes(&mut next);
         next
     }
 
-    fn outcomes(&self, step: &Step, next: &mut Vec<(&'static str, Self)>) {
-        let begun = match self.begun(step) {
+    fn outcomes(&self, step: &Step, setup: &Setup, next: &mut Vec<(&'static str, Self)>) {
+        let begun = match self.begun(step, setup) {
             Ok(begun) => begun,
             Err(given_up) => return next.push(("is given up", given_up)),
         };
@@ -188,8 +203,8 @@ impl State {
     }
 
     /// What is recorded before the act; an error is a state in which the act is not done.
-    fn begun(&self, step: &Step) -> Result<Self, Self> {
-        let mut state = Self { phase: step.phase(self.phase), ..*self };
+    fn begun(&self, step: &Step, setup: &Setup) -> Result<Self, Self> {
+        let mut state = Self { phase: self.shown(setup), ..*self };
         match step {
             Step::Up => {
                 if state.fits && !state.counted {
