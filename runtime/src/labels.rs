@@ -24,6 +24,9 @@ pub const VOLUME: &str = "dev.steading/volume";
 /// The ports that listen on every address by contract, so that a refusal there is final.
 pub const SERVICES: &str = "dev.steading/services";
 
+/// The role of a container that fills a volume.
+const FILLER: &str = "filler";
+
 /// Names and labels of one installation.
 #[derive(Debug, Clone)]
 pub struct Names {
@@ -87,6 +90,13 @@ impl Names {
         HashMap::from([(INSTALLATION.to_owned(), self.installation.clone())])
     }
 
+    /// Labels of a container that exists to fill a volume with tools.
+    pub fn of_filler(&self) -> HashMap<String, String> {
+        let mut labels = self.own();
+        labels.insert(ROLE.to_owned(), FILLER.to_owned());
+        labels
+    }
+
     /// Labels of a container.
     pub fn of_container(&self, spec: &PodSpec, name: &ContainerName, hash: &SpecHash) -> HashMap<String, String> {
         let mut labels = self.of_workspace(spec);
@@ -125,6 +135,13 @@ impl Names {
     pub fn filter_workspace(&self, id: WorkspaceId) -> HashMap<String, Vec<String>> {
         let mut filter = self.filter();
         filter.entry("label".to_owned()).or_default().push(format!("{WORKSPACE}={id}"));
+        filter
+    }
+
+    /// The filter for containers that fill volumes.
+    pub fn filter_fillers(&self) -> HashMap<String, Vec<String>> {
+        let mut filter = self.filter();
+        filter.entry("label".to_owned()).or_default().push(format!("{ROLE}={FILLER}"));
         filter
     }
 

@@ -20,7 +20,6 @@ pub async fn an_unknown_image_is_none(trial: &Trial<'_>) -> Kept {
 pub async fn an_image_says_what_it_is(trial: &Trial<'_>) -> Kept {
     let found = trial.runtime.inspect(&trial.fixture.image).await?.ok_or("it is not there")?;
     ensure!(found.id.starts_with("sha256:"), "its id is {}", found.id);
-    ensure!(found.env.contains_key("PATH") || found.env.is_empty(), "its environment is {:?}", found.env);
     let arch = trial.runtime.info().await?.arch;
     ensure!(found.arch == arch, "its architecture is {}", found.arch);
     let again = trial.runtime.inspect(&ImageRef::new(found.id.clone())).await?;

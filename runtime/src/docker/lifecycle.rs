@@ -134,7 +134,14 @@ impl Docker {
                 // Somebody pruned networks while nothing of ours ran.
                 self.network.doubt();
                 self.network.ready(self).await?;
-                client.start_container(id, None).await.map_err(error::engine)
+                match client.start_container(id, None).await {
+                    // A container that ran before remembers the old network by its id.
+                    Err(gone) if error::is_network_gone(&gone) => {
+                        self.network.rejoin(self, id).await?;
+                        client.start_container(id, None).await.map_err(error::engine)
+                    }
+                    other => other.map_err(error::engine),
+                }
             }
             other => other.map_err(error::engine),
         }

@@ -5,7 +5,7 @@ use std::sync::Mutex as Cell;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest};
 use steading_core::runtime::Result;
 use tokio::sync::Mutex;
 
@@ -57,6 +57,16 @@ impl Network {
     /// Looks again next time.
     pub fn doubt(&self) {
         self.note(None);
+    }
+
+    /// Moves a container that is down from a network that is gone to the one that is there.
+    pub async fn rejoin(&self, docker: &Docker, container: &str) -> Result<()> {
+        let client = docker.engine.client().await?;
+        let name = docker.names.network();
+        let leave = NetworkDisconnectRequest { container: container.to_owned(), force: Some(true) };
+        client.disconnect_network(&name, leave).await.map_err(error::engine)?;
+        let join = NetworkConnectRequest { container: container.to_owned(), endpoint_config: None };
+        client.connect_network(&name, join).await.map_err(error::engine)
     }
 
     async fn make(&self, docker: &Docker) -> Result<()> {

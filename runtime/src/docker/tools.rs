@@ -10,7 +10,8 @@ use std::time::UNIX_EPOCH;
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateImageOptionsBuilder, ListVolumesOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, CreateImageOptionsBuilder, ListContainersOptionsBuilder,
+    ListVolumesOptionsBuilder,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -38,6 +39,8 @@ const COMPLETE: &str = ".complete";
 const FILL: &str = "/fill";
 /// So much of each end of a file is looked at; all of it would take longer than anything else at start.
 const SAMPLE: u64 = 1 << 20;
+/// Seconds after which nobody fills a volume any more.
+const ABANDONED: i64 = 3600;
 /// Part of each fingerprint: raise it when volumes are to be filled differently.
 const LAYOUT: &str = "1";
 
@@ -156,7 +159,7 @@ async fn filler(docker: &Docker, volume: &str) -> Result<String> {
     let body = ContainerCreateBody {
         image: Some(docker.names.empty_image()),
         cmd: Some(vec!["never-started".to_owned()]),
-        labels: Some(docker.names.own()),
+        labels: Some(docker.names.of_filler()),
         host_config: Some(HostConfig {
             network_mode: Some("none".to_owned()),
             mounts: Some(vec![EngineMount {
@@ -196,9 +199,17 @@ async fn import_empty(docker: &Docker) -> Result<()> {
         .map_err(error::engine)
 }
 
-/// Tools of earlier days that no container mounts any more. The engine refuses to remove the others.
+/// Tools of earlier days that no container mounts any more (the engine refuses to remove the others),
+/// and what a crash left of filling them.
 async fn drop_others(docker: &Docker, current: &[ToolMount]) {
     let Ok(client) = docker.engine.client().await else { return };
+    let options = ListContainersOptionsBuilder::new().all(true).filters(&docker.names.filter_fillers()).build();
+    for filler in client.list_containers(Some(options)).await.unwrap_or_default() {
+        let age = chrono::Utc::now().timestamp() - filler.created.unwrap_or(i64::MAX);
+        if age > ABANDONED {
+            let _ = docker.clear(&filler.id.unwrap_or_default()).await;
+        }
+    }
     let options = ListVolumesOptionsBuilder::new().filters(&docker.names.filter()).build();
     let Ok(found) = client.list_volumes(Some(options)).await else { return };
     for volume in found.volumes.unwrap_or_default() {

@@ -53,7 +53,8 @@ pub async fn read(tar: ByteStream) -> io::Result<Vec<(String, Entry)>> {
     for entry in archive.entries()? {
         let mut entry = entry?;
         let header = entry.header();
-        let owner = (header.uid()?, header.gid()?);
+        // An empty field means root, as it does to an engine.
+        let owner = (header.uid().unwrap_or(0), header.gid().unwrap_or(0));
         let mode = header.mode()?;
         let path = entry.path()?.to_string_lossy().into_owned();
         let kind = match header.entry_type() {
