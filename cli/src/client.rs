@@ -41,6 +41,7 @@ pub struct Workspace {
     #[serde(default)]
     pub warnings: Vec<Failure>,
     pub created_at: chrono::DateTime<chrono::Utc>,
+    pub updated_at: chrono::DateTime<chrono::Utc>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -56,12 +57,6 @@ impl Client {
         let local = Local::of(args)?;
         let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build();
         Ok(Self { http: http.map_err(CliError::internal)?, local })
-    }
-
-    /// The server's address.
-    #[must_use]
-    pub fn server(&self) -> &str {
-        &self.local.server
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -123,13 +118,15 @@ impl Client {
         follow: bool,
     ) -> Result<impl Stream<Item = (String, Value)> + use<>, CliError> {
         use eventsource_stream::Eventsource as _;
-        let request = self.request(Method::GET, path).query(&[("follow", follow)]).header("last-event-id", after);
+        let request = self.request(Method::GET, &format!("{path}?follow={follow}")).header("last-event-id", after);
         let stream = self.send(request).await?.bytes_stream().eventsource();
         // A stream that breaks ends; whoever follows asks again with the last id.
         Ok(stream
             .take_while(|event| std::future::ready(event.is_ok()))
             .filter_map(|event| std::future::ready(event.ok()))
-            .filter_map(|event| std::future::ready(Some((event.id, serde_json::from_str(&event.data).ok()?)))))
+            .filter_map(|event| {
+                std::future::ready(serde_json::from_str(&event.data).ok().map(|data| (event.id, data)))
+            }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 use serde_json::Value;
 
@@ -22,17 +23,20 @@ pub enum Goal {
     Gone,
 }
 
+/// From when on things are printed, by the server's clock.
+pub type Since = DateTime<Utc>;
+
 /// Prints phases and output to standard error until the goal is reached, the workspace fails, or somebody
 /// wants something else of it. Survives a restart of the server.
-pub async fn until(client: &Client, name: &str, goal: Goal) -> Result<Option<Workspace>, CliError> {
-    let log = tokio::spawn(print_log(client.clone(), name.to_owned()));
-    let result = wait(client, name, goal).await;
+pub async fn until(client: &Client, name: &str, goal: Goal, since: Since) -> Result<Option<Workspace>, CliError> {
+    let log = tokio::spawn(print_log(client.clone(), name.to_owned(), since));
+    let result = wait(client, name, goal, since).await;
     // The last lines of a failure are worth a moment.
     let _ = tokio::time::timeout(Duration::from_millis(300), log).await;
     result
 }
 
-async fn wait(client: &Client, name: &str, goal: Goal) -> Result<Option<Workspace>, CliError> {
+async fn wait(client: &Client, name: &str, goal: Goal, since: Since) -> Result<Option<Workspace>, CliError> {
     let mut after = "0".to_owned();
     let mut shown = String::new();
     let mut failures = 0;
@@ -43,7 +47,9 @@ async fn wait(client: &Client, name: &str, goal: Goal) -> Result<Option<Workspac
                 let mut events = std::pin::pin!(events);
                 while let Some((id, event)) = events.next().await {
                     after = id;
-                    say(&event, &mut shown);
+                    if is_new(&event, since) {
+                        say(&event, &mut shown);
+                    }
                     if matters(&event)
                         && let Some(end) = look(client, name, goal).await?
                     {
@@ -101,6 +107,11 @@ pub fn failed(workspace: &Workspace) -> CliError {
     }
 }
 
+/// Whether something happened after the moment that the command is about.
+fn is_new(item: &Value, since: Since) -> bool {
+    item["at"].as_str().and_then(|at| at.parse::<Since>().ok()).is_none_or(|at| at >= since)
+}
+
 fn matters(event: &Value) -> bool {
     matches!(event["event"].as_str(), Some("phase" | "failed" | "wanted"))
 }
@@ -131,14 +142,16 @@ fn say(event: &Value, shown: &mut String) {
     }
 }
 
-async fn print_log(client: Client, name: String) {
+async fn print_log(client: Client, name: String, since: Since) {
     let mut after = "0".to_owned();
     for _ in 0..PATIENCE {
         if let Ok(lines) = client.events(&format!("/workspaces/{name}/logs"), &after, true).await {
             let mut lines = std::pin::pin!(lines);
             while let Some((id, line)) = lines.next().await {
                 after = id;
-                eprintln!("{}", log_line(&line));
+                if is_new(&line, since) {
+                    eprintln!("{}", log_line(&line));
+                }
             }
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -26,19 +26,18 @@ pub async fn rebuild(args: ChangeArgs) -> Result<(), CliError> {
 
 async fn change(args: ChangeArgs, verb: &str, goal: Goal) -> Result<(), CliError> {
     let client = Client::connect(&args.client)?;
-    let changed: Value = client.post(&format!("/workspaces/{}/{verb}", args.name), &Value::Null).await?;
+    let changed: Workspace = client.post(&format!("/workspaces/{}/{verb}", args.name), &Value::Null).await?;
     if !args.detach {
-        until(&client, &args.name, goal).await?;
+        until(&client, &args.name, goal, changed.updated_at).await?;
     }
     if args.client.json {
         let whole: Value = client.get(&format!("/workspaces/{}", args.name)).await?;
         println!("{whole:#}");
         return Ok(());
     }
-    let workspace: Workspace = serde_json::from_value(changed).map_err(CliError::internal)?;
     match goal {
-        Goal::Running => println!("{}", workspace.url),
-        Goal::Stopped | Goal::Gone => println!("{}", workspace.slug),
+        Goal::Running => println!("{}", changed.url),
+        Goal::Stopped | Goal::Gone => println!("{}", changed.slug),
     }
     Ok(())
 }
@@ -52,9 +51,10 @@ pub async fn remove(args: RemoveArgs) -> Result<(), CliError> {
             println!("{} was kept", workspace.slug);
             continue;
         }
-        client.delete(&format!("/workspaces/{}", workspace.id)).await?;
+        let deleted = client.delete(&format!("/workspaces/{}", workspace.id)).await?;
         if !args.detach {
-            until(&client, &workspace.id, Goal::Gone).await?;
+            let since = serde_json::from_value::<Workspace>(deleted).map_or(workspace.updated_at, |w| w.updated_at);
+            until(&client, &workspace.id, Goal::Gone, since).await?;
         }
         println!("{}", workspace.slug);
     }

@@ -14,9 +14,9 @@ pub async fn run(args: OpenArgs) -> Result<(), CliError> {
     let path = format!("/workspaces/{}", args.name);
     let mut workspace: Workspace = client.get(&path).await?;
     if workspace.desired == "stopped" {
-        let _: Value = client.post(&format!("{path}/start"), &Value::Null).await?;
+        workspace = client.post(&format!("{path}/start"), &Value::Null).await?;
     }
-    if let Some(ready) = until(&client, &args.name, Goal::Running).await? {
+    if let Some(ready) = until(&client, &args.name, Goal::Running, workspace.updated_at).await? {
         workspace = ready;
     }
     let url = match args.port {

@@ -57,16 +57,19 @@ pub async fn run(args: ServerArgs, role: Role) -> Result<(), CliError> {
     let config = Arc::new(config);
 
     let store = Store::open(&config).await.map_err(|e| CliError::fault(Kind::Server, &e))?;
-    let runtime = steading_runtime::connect(&config, store.installation())
-        .await
-        .map_err(|e| CliError::fault(Kind::Server, &e))?;
+    let runtime = steading_runtime::connect(&config, store.installation());
+    let runtime = runtime.map_err(|e| CliError::fault(Kind::Server, &e))?;
     let shutdown = CancellationToken::new();
     stop_on_signals(shutdown.clone())?;
 
-    let worker = role.worker.then(|| {
-        let worker = Worker::new(config.clone(), store.clone(), runtime.clone());
-        tokio::spawn(worker.run(shutdown.clone()))
-    });
+    let worker = match role.worker {
+        true => {
+            let worker = Worker::new(config.clone(), store.clone(), runtime.clone()).map_err(CliError::internal)?;
+            let stop = shutdown.clone();
+            Some(tokio::spawn(async move { worker.run(stop).await }))
+        }
+        false => None,
+    };
     if let Some(listening) = listening {
         let control = role.control.then(|| App::new(config.clone(), store.clone(), runtime.clone()));
         let gateway = role.gateway.then(|| Arc::new(Gateway::new(config.clone(), store.routes(), runtime)));

@@ -13,7 +13,8 @@ pub async fn run(args: UpArgs) -> Result<(), CliError> {
     let client = Client::connect(&args.source.client)?;
     let made: Workspace = client.post_once("/workspaces", &body(&args.source)).await?;
     eprintln!("{} from {}", made.slug, made.source);
-    let workspace = if args.detach { Some(made) } else { until(&client, &made.id, Goal::Running).await? };
+    let workspace =
+        if args.detach { Some(made) } else { until(&client, &made.id, Goal::Running, made.created_at).await? };
     let Some(workspace) = workspace else { return Ok(()) };
     if args.source.client.json {
         let whole: Value = client.get(&format!("/workspaces/{}", workspace.id)).await?;
