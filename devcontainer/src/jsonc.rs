@@ -2,16 +2,17 @@
 //!
 //! Editors read `devcontainer.json` with a parser that reports errors and goes on, and the
 //! reference implementation ignores those errors: real repositories have files with a brace or a
-//! comma missing that work all the same. The crate `jsonc-parser` stops at the first error and
-//! returns no value, so it cannot read them; hence this parser. It recovers exactly where the
-//! editors' parser does, keeps the place of everything, and bounds depth and the number of
-//! findings, since files come from strangers.
+//! comma missing that work all the same. Files without a mistake are read by the crate `jsonc-parser`
+//! (`strict`). It stops at the first error and returns no value, so the others go to the parser here.
+//! That one recovers exactly where the editors' parser does, keeps the place of everything, and
+//! bounds depth and the number of findings, since files come from strangers.
 
 use serde_json::{Map, Number, Value};
 
 use crate::diagnostic::{Diagnostic, Span};
 
 mod scanner;
+mod strict;
 
 use scanner::{Scanner, Token};
 
@@ -32,7 +33,7 @@ pub struct Document {
 }
 
 /// A value with its place: byte offsets of its first byte and after its last.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Offset of its first byte.
     pub start: usize,
@@ -43,7 +44,7 @@ pub struct Node {
 }
 
 /// The value of a [`Node`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Kind {
     /// `null`, a boolean, a number or a string.
     Plain(Value),
@@ -54,7 +55,7 @@ pub enum Kind {
 }
 
 /// A key and its value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Member {
     /// The key.
     pub name: String,
@@ -141,6 +142,14 @@ pub fn parse(file: &str, text: &str) -> Document {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", text.len());
         return Document { root: None, diagnostics: vec![Diagnostic::error(file, "file-too-large", message)] };
     }
+    if let Some(root) = strict::read(text) {
+        return Document { root: Some(root), diagnostics: Vec::new() };
+    }
+    forgive(file, text)
+}
+
+/// Reads whatever can be read of a text with mistakes.
+fn forgive(file: &str, text: &str) -> Document {
     let mut parser =
         Parser { file, text, scanner: Scanner::new(text), token: Token::End, diagnostics: Vec::new(), too_deep: false };
     let root = parser.document();

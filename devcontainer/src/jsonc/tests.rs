@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -96,4 +97,56 @@ fn places_point_at_what_they_mean() {
     assert_eq!(&text[member.start..member.end], "\"a\"");
     assert_eq!(&text[member.node.start..member.node.end], "[true]");
     assert_eq!(member.node.elements()[0].locate(text).line, 2);
+}
+
+/// What the library reads, the forgiving parser reads too: the same values at the same places, with
+/// nothing to say about them.
+fn assert_agreement(text: &str) {
+    if let Some(root) = strict::read(text) {
+        let forgiven = forgive("f", text);
+        assert_eq!(forgiven.root, Some(root), "{text}");
+        assert!(forgiven.diagnostics.is_empty(), "{text}: {:?}", forgiven.diagnostics);
+    }
+}
+
+#[test]
+fn well_formed_files_are_read_by_the_library() {
+    let text = "// a\n{ /* b */ \"a\": [1, 2.5e3, -0,], \"b\": {\"c\": null, \"d\": \"\\u00e9\\n\"},\r\n}\n// end";
+    assert!(strict::read(text).is_some());
+    assert_agreement(text);
+}
+
+/// Texts out of the pieces that configurations are made of, often well-formed.
+fn pieces() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("true".to_owned()),
+        "-?[0-9]{1,20}(\\.[0-9]{1,3})?([eE][+-]?[0-9]{1,3})?",
+        "\"([a-z é\u{1F600}]|\\\\[nrt\"\\\\/bfqu0]|\\\\u[0-9a-fA-F]{4}){0,6}\"",
+        "[^\\x00]{0,4}",
+    ];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(|v| format!("[{}]", v.join(","))),
+            prop::collection::vec(("[a-c_]{0,3}", inner.clone()), 0..5).prop_map(|v| {
+                let members: Vec<String> = v.iter().map(|(k, v)| format!("\"{k}\": {v}")).collect();
+                format!("{{{}, }} // x", members.join(" ,\n"))
+            }),
+            inner.prop_map(|v| format!("/* * */{v}\n")),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn both_ways_of_reading_agree(text in pieces()) {
+        assert_agreement(&text);
+    }
+
+    #[test]
+    fn both_ways_agree_on_anything(text in ".*") {
+        assert_agreement(&text);
+    }
 }
