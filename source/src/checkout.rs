@@ -51,10 +51,11 @@ impl Git {
     ) -> Result<Checkout, GitError> {
         let (parts, diagnostics) = plan::plan(self, source, commit, branch, log).await?;
         let scratch = self.inner.scratch.folder()?;
-        let limit = self.inner.settings.max_mib;
+        // The temporary folder goes when nobody has the cache open any more.
+        let git = self.clone();
         let tar = archive::stream(owner, move |archive| {
             archive.root()?;
-            let mut room = worktree::Room::new(limit);
+            let mut room = worktree::Room::new(git.inner.settings.max_mib);
             for part in &parts {
                 dotgit::write(archive, part, scratch.path())?;
                 worktree::write(archive, part, &mut room)?;

@@ -94,6 +94,9 @@ pub enum GitError {
     /// The commit has no such folder.
     #[error("the repository has no folder `{0}`")]
     NoFolder(String),
+    /// A path in the commit would lead out of the working copy, as git refuses it too.
+    #[error("the commit has the path `{0}`, which no working copy may have")]
+    UnsafePath(String),
     /// The disk failed us.
     #[error("the cache of repositories cannot be written")]
     Disk(#[source] io::Error),
@@ -138,6 +141,7 @@ impl Fault for GitError {
             | Self::Empty(_)
             | Self::TooLarge { .. }
             | Self::NotRepository(_)
+            | Self::UnsafePath(_)
             | Self::NoFolder(_) => Class::Permanent,
         }
     }
@@ -159,6 +163,7 @@ impl Fault for GitError {
             Self::NotReadable(_) => "repository-not-readable",
             Self::Remote { .. } => "host-failed",
             Self::NoFolder(_) => "folder-not-found",
+            Self::UnsafePath(_) => "repository-unsafe",
             Self::Disk(error) if error.kind() == io::ErrorKind::StorageFull => "disk-full",
             Self::Disk(_) => "disk-failed",
             Self::Cache(_) => "cache-damaged",
@@ -202,6 +207,7 @@ impl Fault for GitError {
             Self::NotReadable(_) => "The folder must belong to the user that the server runs as.".to_owned(),
             Self::Remote { .. } => "Try again later.".to_owned(),
             Self::NoFolder(_) => "Check the path of the build context.".to_owned(),
+            Self::UnsafePath(_) => "Git refuses such a commit as well; choose another one.".to_owned(),
             Self::Disk(_) => "Check the free space and the rights of the data folder.".to_owned(),
             Self::Cache(_) => "Try again; if it stays, remove the `git` folder in the data folder.".to_owned(),
             Self::Cancelled => return None,

@@ -149,6 +149,8 @@ impl Resolver {
         };
         let (config, mut diagnostics) = read(tree, &path)?;
         let (image, found) = image::of(&config, Some(tree), &place, &self.rules)?;
+        // What is used in place of an image is better told than that there is none.
+        diagnostics.retain(|finding| found.iter().all(|better| better.code != finding.code));
         diagnostics.extend(found);
         diagnostics.extend(remark::on(&config));
         let because = match (choices.len(), wishes.config.is_some()) {

@@ -93,6 +93,10 @@ pub(super) async fn plan(
             let (mirror, commit) = (mirror.clone(), next.commit.clone());
             blocking(log, STREAM, move |_| survey(&mirror, &commit, limit_mib)).await?
         };
+        if found.unnamed > 0 {
+            let message = format!("{} files are left out: their names are not UTF-8", found.unnamed);
+            diagnostics.push(Diagnostic::warning(&next.work, "file-names-not-utf8", message));
+        }
         let (large, missing) = lfs::fetch(git, &next.source, &found, &next.work, log).await;
         diagnostics.extend(missing);
         let mut part = Part {

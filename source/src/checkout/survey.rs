@@ -4,6 +4,8 @@ use git2::{ObjectType, Oid, Repository};
 use steading_core::source::Commit;
 
 use super::modules::{self, Module};
+use super::plan::inside;
+use super::worktree::is_safe;
 use crate::error::GitError;
 use crate::git::mirror::Mirror;
 use crate::tree::find;
@@ -21,6 +23,8 @@ pub(super) struct Survey {
     pub modules: Vec<(Module, Commit)>,
     /// Folders of submodules that `.gitmodules` says nothing usable about.
     pub unknown: Vec<String>,
+    /// How many files have names that are no text.
+    pub unnamed: usize,
     /// Pointers to large files.
     pub pointers: Vec<Pointer>,
     /// Where `.lfsconfig` says that large files are.
@@ -58,9 +62,17 @@ pub(super) fn survey(mirror: &Mirror, commit: &Commit, limit_mib: u64) -> Result
         if entries > MAX_ENTRIES {
             return Err(GitError::TooLarge { limit_mib });
         }
+        let mut before = None;
         for entry in &tree {
-            let Ok(name) = entry.name() else { continue };
-            let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            let Ok(name) = entry.name() else {
+                survey.unnamed += 1;
+                continue;
+            };
+            let path = inside(&folder, name);
+            if !is_safe(name) || before.as_deref() == Some(name) {
+                return Err(GitError::UnsafePath(path));
+            }
+            before = Some(name.to_owned());
             match (entry.kind(), entry.filemode()) {
                 (Some(ObjectType::Tree), _) => folders.push((entry.id(), path)),
                 (_, SUBMODULE) => match known.iter().find(|module| module.path == path) {

@@ -65,7 +65,8 @@ pub(super) fn write(archive: &mut Archive, part: &Part, room: &mut Room) -> io::
     Ok(())
 }
 
-fn is_safe(name: &str) -> bool {
+/// Whether a name stays where it is put.
+pub(super) fn is_safe(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.eq_ignore_ascii_case(".git") && !name.contains(['/', '\0'])
 }
 

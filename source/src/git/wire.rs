@@ -141,7 +141,16 @@ impl Call {
                 .download_tags(AutotagOption::None)
                 .update_fetchhead(false);
             let mut remote = repository.remote_anonymous(&self.url)?;
-            remote.fetch(specs, Some(&mut options), None)
+            remote.fetch(specs, Some(&mut options), None)?;
+            // What the remote's HEAD names is what `origin/HEAD` will.
+            let default = match self.address.url.scheme() {
+                "file" => self.local_refs(Path::new(&self.url)).ok().and_then(|refs| refs.head),
+                _ => remote.default_branch().ok().and_then(|name| name.as_str().ok().map(str::to_owned)),
+            };
+            if let Some(default) = default {
+                repository.set_head(&default)?;
+            }
+            Ok(())
         };
         fetch().map_err(|error| blame.take().unwrap_or_else(|| self.judge(&error)))
     }

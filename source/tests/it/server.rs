@@ -1,0 +1,176 @@
+//! `git http-backend` behind a small HTTP server, with what forges have around it: private
+//! repositories, moved ones, pages that are no repositories, and large files.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+/// `me:secret`
+const AUTHORIZATION: &str = "Basic bWU6c2VjcmV0";
+
+#[derive(Clone)]
+pub struct Server {
+    pub url: String,
+    root: PathBuf,
+    log: Arc<Mutex<Vec<String>>>,
+    large: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+}
+
+impl Server {
+    pub async fn start(root: &Path) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = Self { url, root: root.to_owned(), log: Arc::default(), large: Arc::default() };
+        let this = server.clone();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let this = this.clone();
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| {
+                        let this = this.clone();
+                        async move { Ok::<_, Infallible>(this.answer(request).await) }
+                    });
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        server
+    }
+
+    /// The requests since the last look.
+    pub fn requests(&self) -> Vec<String> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+
+    pub fn host(&self) -> String {
+        self.url.trim_start_matches("http://").to_owned()
+    }
+
+    pub fn add_large(&self, oid: &str, content: &[u8]) {
+        self.large.lock().unwrap().insert(oid.to_owned(), content.to_vec());
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
+        self.log.lock().unwrap().push(format!("{} {path}", head.method));
+        let body = body.collect().await.unwrap().to_bytes();
+        let header = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        if path.starts_with("/private/") && header("authorization") != AUTHORIZATION {
+            return plain(401, "no").header_of("www-authenticate", "Basic realm=x");
+        }
+        if let Some(rest) = path.strip_prefix("/moved/") {
+            return plain(301, "").header_of("location", &format!("/{rest}?{query}"));
+        }
+        if path.starts_with("/elsewhere/") {
+            return plain(302, "").header_of("location", &format!("http://127.0.0.2:9/x/info/refs?{query}"));
+        }
+        if path.starts_with("/page/") {
+            return plain(200, "<html>").header_of("content-type", "text/html");
+        }
+        if path.starts_with("/broken/") {
+            return plain(500, "oops");
+        }
+        if path.ends_with("/info/lfs/objects/batch") {
+            return self.batch(&body);
+        }
+        if let Some(oid) = path.strip_prefix("/large/") {
+            return match self.large.lock().unwrap().get(oid) {
+                Some(content) => Response::new(Full::new(Bytes::from(content.clone()))),
+                None => plain(404, ""),
+            };
+        }
+        self.backend(head.method.as_str(), &path, &query, &header("content-type"), &body).await
+    }
+
+    fn batch(&self, body: &[u8]) -> Response<Full<Bytes>> {
+        let large = self.large.lock().unwrap();
+        if large.is_empty() {
+            return plain(404, "no LFS here");
+        }
+        let question: serde_json::Value = serde_json::from_slice(body).unwrap();
+        let objects: Vec<serde_json::Value> = question["objects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|object| {
+                let oid = object["oid"].as_str().unwrap();
+                let mut found = object.clone();
+                if large.contains_key(oid) {
+                    found["actions"] = serde_json::json!({"download": {"href": format!("{}/large/{oid}", self.url)}});
+                } else {
+                    found["error"] = serde_json::json!({"code": 404});
+                }
+                found
+            })
+            .collect();
+        plain(200, &serde_json::json!({ "objects": objects }).to_string())
+            .header_of("content-type", "application/vnd.git-lfs+json")
+    }
+
+    async fn backend(&self, method: &str, path: &str, query: &str, kind: &str, body: &[u8]) -> Response<Full<Bytes>> {
+        let mut child = Command::new("git")
+            .arg("http-backend")
+            .env("GIT_PROJECT_ROOT", &self.root)
+            .env("GIT_HTTP_EXPORT_ALL", "1")
+            .env("GIT_CONFIG_COUNT", "2")
+            .envs([("GIT_CONFIG_KEY_0", "safe.directory"), ("GIT_CONFIG_VALUE_0", "*")])
+            .envs([("GIT_CONFIG_KEY_1", "uploadpack.allowAnySHA1InWant"), ("GIT_CONFIG_VALUE_1", "true")])
+            .envs([("REQUEST_METHOD", method), ("PATH_INFO", path), ("QUERY_STRING", query), ("CONTENT_TYPE", kind)])
+            .env("CONTENT_LENGTH", body.len().to_string())
+            .env("REMOTE_ADDR", "127.0.0.1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let body = body.to_vec();
+        tokio::spawn(async move {
+            let _ = stdin.write_all(&body).await;
+        });
+        let output = child.wait_with_output().await.unwrap().stdout;
+        let end = output.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(0);
+        let head = String::from_utf8_lossy(&output[..end]).into_owned();
+        let mut response = Response::builder();
+        for line in head.lines() {
+            let Some((name, value)) = line.split_once(": ") else { continue };
+            if name.eq_ignore_ascii_case("status") {
+                response = response.status(value[..3].parse::<u16>().unwrap());
+            } else {
+                response = response.header(name, value);
+            }
+        }
+        response.body(Full::new(Bytes::copy_from_slice(&output[end + 4..]))).unwrap()
+    }
+}
+
+trait HeaderOf {
+    fn header_of(self, name: &'static str, value: &str) -> Self;
+}
+
+impl HeaderOf for Response<Full<Bytes>> {
+    fn header_of(mut self, name: &'static str, value: &str) -> Self {
+        self.headers_mut().insert(name, value.parse().unwrap());
+        self
+    }
+}
+
+fn plain(status: u16, text: &str) -> Response<Full<Bytes>> {
+    Response::builder().status(status).body(Full::new(Bytes::copy_from_slice(text.as_bytes()))).unwrap()
+}
