@@ -1,0 +1,88 @@
+import { useState } from "react";
+import { isAbort, Problem } from "../api/problem";
+import type { Workspace, WorkspaceSummary } from "../api/types";
+import { label, offered, operate, type Operation } from "../workspace/operations";
+import { ConfirmDialog } from "./ConfirmDialog";
+
+interface Props {
+  workspace: Pick<WorkspaceSummary, "slug" | "phase" | "desired" | "source">;
+  /** Which of the offered operations to show; all if absent. */
+  only?: readonly Operation[];
+  small?: boolean;
+  onDone: (workspace: Workspace, operation: Operation) => void;
+  onProblem: (problem: Problem | undefined) => void;
+}
+
+/** The buttons that change a workspace. What loses something asks first. */
+export function WorkspaceActions({ workspace, only, small = false, onDone, onProblem }: Props) {
+  const [busy, setBusy] = useState<Operation>();
+  const [asking, setAsking] = useState<"rebuild" | "delete">();
+  const { slug, phase } = workspace;
+
+  const run = async (operation: Operation): Promise<void> => {
+    setAsking(undefined);
+    setBusy(operation);
+    onProblem(undefined);
+    try {
+      onDone(await operate(slug, operation), operation);
+    } catch (thrown) {
+      if (!isAbort(thrown)) onProblem(Problem.of(thrown));
+    } finally {
+      setBusy(undefined);
+    }
+  };
+
+  const operations = offered(workspace).filter((operation) => !only || only.includes(operation));
+  return (
+    <>
+      {operations.map((operation) => (
+        <button
+          key={operation}
+          type="button"
+          className={`button ${small ? "button-small" : ""} ${tone(operation)}`}
+          disabled={busy !== undefined}
+          aria-label={small ? `${label(operation, phase)} ${slug}` : undefined}
+          onClick={() =>
+            operation === "delete" || operation === "rebuild" ? setAsking(operation) : void run(operation)
+          }
+        >
+          {label(operation, phase)}
+        </button>
+      ))}
+      {asking === "delete" && (
+        <ConfirmDialog
+          title={`Delete ${slug}?`}
+          confirm="Delete it"
+          danger
+          onConfirm={() => void run("delete")}
+          onCancel={() => setAsking(undefined)}
+        >
+          <p>
+            The container, its files and its log go for good.{" "}
+            <strong>Commits that were not pushed and files that were not committed are lost.</strong>
+          </p>
+          <p className="quiet">The repository at {workspace.source} stays as it is.</p>
+        </ConfirmDialog>
+      )}
+      {asking === "rebuild" && (
+        <ConfirmDialog
+          title={`Rebuild ${slug}?`}
+          confirm="Rebuild it"
+          onConfirm={() => void run("rebuild")}
+          onCancel={() => setAsking(undefined)}
+        >
+          <p>
+            The container is replaced by one from today’s configuration. Programs that run in it are ended,
+            and what was installed outside the workspace folder is lost.
+          </p>
+          <p className="quiet">The repository and your changes in it stay as they are.</p>
+        </ConfirmDialog>
+      )}
+    </>
+  );
+}
+
+function tone(operation: Operation): string {
+  if (operation === "start") return "button-primary";
+  return operation === "delete" ? "button-quiet-danger" : "";
+}

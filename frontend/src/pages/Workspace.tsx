@@ -1,0 +1,198 @@
+import { useEffect, useMemo, useRef, useState } from "react";
+import type { Problem } from "../api/problem";
+import { ProblemCard } from "../components/Card";
+import { History } from "../components/History";
+import { LogView } from "../components/LogView";
+import { Page } from "../components/Page";
+import { PhaseBadge } from "../components/PhaseBadge";
+import { PhaseSteps } from "../components/PhaseSteps";
+import { PortList } from "../components/PortList";
+import { Tabs } from "../components/Tabs";
+import { TerminalView } from "../components/TerminalView";
+import { WorkspaceActions } from "../components/WorkspaceActions";
+import { WorkspaceAbout } from "../components/WorkspaceAbout";
+import { WorkspaceTroubles } from "../components/WorkspaceTroubles";
+import { useLog } from "../log/feed";
+import { navigate, useLocation } from "../router";
+import { useWorkspace } from "../workspace/follow";
+import { enterPath } from "../workspace/operations";
+import { headline, showsSteps, steps } from "../workspace/phases";
+import { shortSource, sourceLink } from "../workspace/source";
+import { Unknown } from "./Unknown";
+
+/** One workspace, live: where it stands, what it prints, and what can be done. */
+export function Workspace({ name }: { name: string }) {
+  const followed = useWorkspace(name);
+  const { workspace, problem } = followed;
+  const isGone = problem?.status === 404;
+  const wasDeleted = workspace?.phase === "deleted" || (isGone && workspace?.desired === "deleted");
+
+  if (wasDeleted) {
+    return (
+      <Unknown heading="This workspace is deleted">
+        <p role="status">
+          The container, its files and its log are gone. The repository at {shortSource(workspace.source)} is
+          as it was.
+        </p>
+      </Unknown>
+    );
+  }
+  if (isGone) {
+    return (
+      <Unknown heading="There is no such workspace">
+        <p>
+          Nothing here is called <code>{name}</code>, or it is not yours. A deleted workspace is gone for
+          good.
+        </p>
+      </Unknown>
+    );
+  }
+  if (!workspace) {
+    return (
+      <Page title={name} heading={name}>
+        {problem ? <ProblemCard problem={problem} /> : <p className="quiet">Loading…</p>}
+      </Page>
+    );
+  }
+  return <Known {...followed} workspace={workspace} />;
+}
+
+type KnownProps = ReturnType<typeof useWorkspace> & {
+  workspace: NonNullable<ReturnType<typeof useWorkspace>["workspace"]>;
+};
+
+function Known({ workspace, events, problem, connection, reload }: KnownProps) {
+  const { slug, phase, desired, source } = workspace;
+  const [refused, setRefused] = useState<Problem>();
+  const progress = useMemo(() => steps(workspace, events), [workspace, events]);
+  const isRunning = phase === "running" && desired === "running";
+  const link = sourceLink(source);
+
+  return (
+    <Page
+      title={slug}
+      heading={slug}
+      aside={
+        <div className="head-actions">
+          {isRunning && (
+            <a className="button button-primary" href={enterPath(slug)} target="_blank" rel="noopener">
+              Open VS Code<span className="visually-hidden"> in a new tab</span>
+            </a>
+          )}
+          <WorkspaceActions
+            workspace={workspace}
+            onDone={(_, operation) => {
+              if (operation === "delete") navigate("/");
+              else reload();
+            }}
+            onProblem={setRefused}
+          />
+        </div>
+      }
+    >
+      <p className="subtitle">
+        <PhaseBadge phase={desired === "deleted" ? "deleting" : phase} />{" "}
+        {link ? (
+          <a href={link.replace(/#.*$/, "")} target="_blank" rel="noopener noreferrer">
+            {shortSource(source)}
+          </a>
+        ) : (
+          <span>{shortSource(source)}</span>
+        )}
+      </p>
+      <p className="headline" role="status">
+        {headline(workspace, events)}
+      </p>
+      <AskStart workspace={workspace} onProblem={setRefused} onStarted={reload} />
+      {refused && <ProblemCard problem={refused} />}
+      {problem && <ProblemCard problem={problem} />}
+      {showsSteps(phase) && desired !== "deleted" && <PhaseSteps steps={progress} />}
+      <WorkspaceTroubles workspace={workspace} events={events} onProblem={setRefused} onRetried={reload} />
+      <div className="columns">
+        <Console slug={slug} isRunning={isRunning} events={events} />
+        <div className="side">
+          {isRunning && <PortList slug={slug} />}
+          <WorkspaceAbout workspace={workspace} isLive={connection === "open"} />
+        </div>
+      </div>
+    </Page>
+  );
+}
+
+interface ConsoleProps {
+  slug: string;
+  isRunning: boolean;
+  events: KnownProps["events"];
+}
+
+/** Log, terminal and history, one at a time. */
+function Console({ slug, isRunning, events }: ConsoleProps) {
+  const log = useLog(slug);
+  const [tab, setTab] = useState("log");
+  // A terminal is opened when somebody first asks for it, and lives until the workspace stops.
+  const [wanted, setWanted] = useState(false);
+  const place = useRef<HTMLDivElement>(null);
+
+  useEffect(() => {
+    if (!isRunning) setWanted(false);
+  }, [isRunning]);
+
+  const leave = (): void =>
+    place.current?.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus();
+  const terminal =
+    wanted && isRunning ? (
+      <TerminalView name={slug} active={tab === "terminal"} onLeave={leave} />
+    ) : (
+      <p className="quiet tab-note">
+        {isRunning ? "" : "A terminal can be opened while the workspace is running."}
+      </p>
+    );
+
+  return (
+    <div ref={place} className="console">
+      <Tabs
+        label="Inside the workspace"
+        active={tab}
+        onChange={(id) => {
+          setTab(id);
+          if (id === "terminal" && isRunning) setWanted(true);
+        }}
+        tabs={[
+          { id: "log", label: "Log", content: <LogView log={log} active={tab === "log"} /> },
+          { id: "terminal", label: "Terminal", content: terminal },
+          { id: "history", label: "History", content: <History events={events} /> },
+        ]}
+      />
+    </div>
+  );
+}
+
+interface AskProps {
+  workspace: KnownProps["workspace"];
+  onStarted: () => void;
+  onProblem: (problem: Problem | undefined) => void;
+}
+
+/** Somebody opened a stopped workspace's address and was sent here (`?start=1`): one click starts it. */
+function AskStart({ workspace, onStarted, onProblem }: AskProps) {
+  const here = useLocation();
+  const isAsked = here.searchParams.get("start") === "1";
+  const canStart = workspace.phase === "stopped" && workspace.desired === "stopped";
+  if (!isAsked || !canStart) return null;
+  return (
+    <section className="card card-info ask" aria-label="Start this workspace">
+      <p className="card-title">This workspace is stopped. Start it to go on where you left off.</p>
+      <div className="card-foot">
+        <WorkspaceActions
+          workspace={workspace}
+          only={["start"]}
+          onDone={() => {
+            navigate(here.pathname, { replace: true });
+            onStarted();
+          }}
+          onProblem={onProblem}
+        />
+      </div>
+    </section>
+  );
+}
