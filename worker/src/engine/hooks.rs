@@ -46,22 +46,26 @@ pub(super) async fn run(journey: &mut Journey<'_>, upto: Stage, seen: &Observed)
     };
     let mut followed = false;
     for stage in missing {
+        let mut told = Vec::new();
         for hook in hooks_of(&merged, stage, &started_at.timestamp_micros().to_string()) {
+            // How one ended is told together with what follows from it.
+            journey.record(Vec::new(), std::mem::take(&mut told)).await?;
             // Only the first could have been begun by a driver before us.
             let again = !std::mem::replace(&mut followed, true) && was_begun(journey, &hook).await?;
-            if let Some(failure) = attempt(journey, &hook, &spec, again).await? {
-                return Ok(failed(&hook, failure, instance, started_at, done));
+            let (finished, failure) = attempt(journey, &hook, &spec, again).await?;
+            told.push(finished);
+            if let Some(failure) = failure {
+                let changes = failed(&hook, failure, instance, started_at, done);
+                return Ok(Done { changes, events: told });
             }
         }
-        let is_last = stage == upto;
-        let fact = fact(&instance, started_at, stage);
-        if is_last {
-            let mut changes = fact;
+        let mut changes = fact(&instance, started_at, stage);
+        if stage == upto {
             changes.extend(empty_after(&merged, stage, &instance, started_at));
-            return Ok(Done { changes, events: Vec::new() });
+            return Ok(Done { changes, events: told });
         }
-        if !merged.commands_of(stage).is_empty() {
-            journey.record(fact, Vec::new()).await?;
+        if !told.is_empty() {
+            journey.record(changes, told).await?;
         }
     }
     Ok(Done::default())
@@ -153,13 +157,13 @@ fn text(command: &LifecycleCommand) -> String {
     parts.collect::<Vec<_>>().join("; ").chars().take(500).collect()
 }
 
-/// Runs or follows one hook to its end; `Some` if it failed.
+/// Runs or follows one hook to its end: how it ended, and the failure if it failed.
 async fn attempt(
     journey: &mut Journey<'_>,
     hook: &Hook,
     spec: &PodSpec,
     again: bool,
-) -> Result<Option<Failure>, Trouble> {
+) -> Result<(EventKind, Option<Failure>), Trouble> {
     let stream = format!("hook:{}", hook.stage);
     if !again {
         journey.record(Vec::new(), vec![started(hook)]).await?;
@@ -186,8 +190,7 @@ async fn attempt(
     let worst = ended.into_iter().find(|e| e.exit != 0);
     let exit = worst.as_ref().map_or(0, |e| e.exit);
     let finished = EventKind::HookFinished { stage: hook.stage.to_string(), exit };
-    journey.record(Vec::new(), vec![finished]).await?;
-    Ok(worst.map(|ended| failure(hook, &ended, minutes)))
+    Ok((finished, worst.map(|ended| failure(hook, &ended, minutes))))
 }
 
 /// Follows one command to its own end: neither a broken stream nor a container that stops is one.
@@ -256,7 +259,7 @@ fn failed(
     instance: InstanceId,
     started_at: DateTime<Utc>,
     done: Option<Stage>,
-) -> Done {
+) -> Vec<Change> {
     let mut changes = vec![Change::Warned(failure)];
     let stage = match hook.stage {
         Stage::PostStart => {
@@ -267,7 +270,7 @@ fn failed(
         once => once,
     };
     changes.push(Change::Hooks(HookFact { instance, stage, failed: Some(started_at) }));
-    Done { changes, events: Vec::new() }
+    changes
 }
 
 /// postAttachCommand is started and left alone: it is often a program that stays.

@@ -199,7 +199,8 @@ impl<'a> Journey<'a> {
         let name = step.name();
         if !matches!(step, Step::Up) {
             // Up shows its phase together with what it is about to ask for.
-            self.record(self.showing(step.phase(self.ws.phase)), Vec::new()).await?;
+            let shown = plan::phase(&self.ws, &seen, &step);
+            self.record(self.showing(shown), Vec::new()).await?;
         }
         let began = Instant::now();
         let (stop, lost) = (self.stop, self.lost.clone());

@@ -1,0 +1,157 @@
+//! Ends the driver at every await point of every step, and drives again: it must come to the same end,
+//! with every hook run once and nothing doubled.
+
+#[path = "world/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use steading_core::{Desired, Phase, Stage, WorkspaceId};
+use steading_worker::Rest;
+use world::World;
+
+const CONFIGURATION: &str = r#"{
+    "image": "debian",
+    "remoteUser": "1000",
+    "runArgs": ["--privileged"],
+    "onCreateCommand": "echo create",
+    "postCreateCommand": {"one": "echo 1", "two": "echo 2"},
+    "postStartCommand": "echo start",
+    "customizations": {"vscode": {"settings": {"a": 1}, "extensions": ["a.b"]}}
+}"#;
+
+/// A future that is polled so often and no more; `None` if that was too few.
+struct Polls<F> {
+    future: Pin<Box<F>>,
+    left: usize,
+}
+
+impl<F: Future> Future for Polls<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.left == 0 {
+            return Poll::Ready(None);
+        }
+        self.left -= 1;
+        self.future.as_mut().poll(context).map(Some)
+    }
+}
+
+/// Drives with one worker that dies after so many polls, then with another; whether the first one came
+/// to rest by itself.
+async fn interrupted(world: &World, id: WorkspaceId, polls: usize) -> bool {
+    let dying = world.another_worker();
+    let drive = Polls { future: Box::pin(async { dying.drive(id).await.unwrap() }), left: polls };
+    let finished = matches!(drive.await, Some(Rest::Settled(_)));
+    world.settle(id).await;
+    finished
+}
+
+/// Every point that a run of `each` passes, one after the other. Points are many and much alike, so
+/// that from some number on only every third is tried.
+async fn at_every_point<F: Future<Output = bool>>(each: impl Fn(usize) -> F) -> usize {
+    let mut polls = 1;
+    while !each(polls).await {
+        polls += if polls < 40 { 1 } else { 3 };
+        assert!(polls < 5000, "it never comes to its end");
+    }
+    polls
+}
+
+async fn is_whole(world: &World, id: WorkspaceId, polls: usize) {
+    let ws = world.load(id).await;
+    let story = world.story(id).await;
+    assert_eq!((ws.phase, &ws.failure, &ws.retry), (Phase::Running, &None, &None), "after {polls}: {story:#?}");
+    assert_eq!(world.hooks(id), ["echo create", "echo 1", "echo 2", "echo start"], "after {polls}: {story:#?}");
+    let hooks = ws.facts.hooks.clone().unwrap();
+    assert_eq!((hooks.stage, hooks.failed), (Stage::PostCreate, None), "after {polls}");
+    assert!(ws.facts.post_start.is_some() && ws.facts.extensions.is_some(), "after {polls}");
+    assert_eq!(world.fake.file(id, "/workspaces/crash/README.md").as_deref(), Some("# hello\n"), "after {polls}");
+    assert_eq!(world.fake.file(id, "/workspaces/crash/.git/steading").as_deref(), Some("whole\n"), "after {polls}");
+    assert!(world.fake.file(id, "/var/lib/steading/ide/Machine/settings.json").is_some(), "after {polls}");
+    let mut told = BTreeMap::new();
+    for line in &story {
+        *told.entry(line.as_str()).or_insert(0) += 1;
+    }
+    let doubled: Vec<_> = told.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(doubled.is_empty(), "after {polls}: {doubled:?} in {story:#?}");
+}
+
+#[tokio::test]
+async fn a_launch_comes_to_the_same_end_wherever_its_driver_dies() {
+    let world = World::new().await;
+    let repository = world.configured("crash", CONFIGURATION);
+    let points = at_every_point(async |polls| {
+        let id = world.workspace(&repository).await;
+        let finished = interrupted(&world, id, polls).await;
+        is_whole(&world, id, polls).await;
+        finished
+    })
+    .await;
+    println!("{points} points");
+    assert!(points > 50, "{points} points are too few to be true");
+}
+
+#[tokio::test]
+async fn stopping_and_starting_comes_to_the_same_end() {
+    let world = World::new().await;
+    let repository = world.configured("crash", CONFIGURATION);
+    at_every_point(async |polls| {
+        let id = world.workspace(&repository).await;
+        world.settle(id).await;
+        world.fake.put_file(id, "/workspaces/crash/README.md", "edited");
+        world.store.workspaces().want(id, Desired::Stopped).await.unwrap();
+        let stopped = interrupted(&world, id, polls).await;
+        assert_eq!(world.load(id).await.phase, Phase::Stopped, "after {polls}");
+        world.store.workspaces().want(id, Desired::Running).await.unwrap();
+        let started = interrupted(&world, id, polls).await;
+        let ws = world.load(id).await;
+        assert_eq!((ws.phase, ws.facts.deaths.count), (Phase::Running, 0), "after {polls}");
+        let edited = world.fake.file(id, "/workspaces/crash/README.md");
+        assert_eq!(edited.as_deref(), Some("edited"), "after {polls}");
+        let hooks = world.hooks(id);
+        assert_eq!(hooks[3..], ["echo start", "echo start"], "after {polls}: {:#?}", world.story(id).await);
+        stopped && started
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rebuild_comes_to_the_same_end() {
+    let world = World::new().await;
+    let repository = world.configured("crash", CONFIGURATION);
+    at_every_point(async |polls| {
+        let id = world.workspace(&repository).await;
+        world.settle(id).await;
+        world.fake.put_file(id, "/workspaces/crash/README.md", "edited");
+        world.store.workspaces().want_rebuild(id).await.unwrap();
+        let finished = interrupted(&world, id, polls).await;
+        assert_eq!(world.load(id).await.phase, Phase::Running, "after {polls}");
+        let edited = world.fake.file(id, "/workspaces/crash/README.md");
+        assert_eq!(edited.as_deref(), Some("edited"), "after {polls}");
+        let (before, after) = (world.hooks(id)[..4].to_vec(), world.hooks(id)[4..].to_vec());
+        assert_eq!(before, after, "after {polls}");
+        finished
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deletion_comes_to_the_same_end() {
+    let world = World::new().await;
+    let repository = world.configured("crash", CONFIGURATION);
+    at_every_point(async |polls| {
+        let id = world.workspace(&repository).await;
+        world.settle(id).await;
+        world.store.workspaces().want(id, Desired::Deleted).await.unwrap();
+        let finished = interrupted(&world, id, polls).await;
+        assert!(world.store.workspaces().load(id).await.is_err(), "after {polls}");
+        assert!(!world.fake.workspaces().contains(&id), "after {polls}");
+        finished
+    })
+    .await;
+}
