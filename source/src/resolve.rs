@@ -141,11 +141,11 @@ impl Resolver {
         let choices = discover(tree);
         if let Some(id) = &wishes.template {
             let because = "it was asked for".to_owned();
-            return self.from_template(place, choices, id, because);
+            return self.by_template(place, choices, id, because);
         }
         let Some(path) = chosen(&choices, wishes)? else {
             let found = self.templates.detect(tree);
-            return self.from_template(place, choices, &found.template, found.because);
+            return self.by_template(place, choices, &found.template, found.because);
         };
         let (config, mut diagnostics) = read(tree, &path)?;
         let (image, found) = image::of(&config, Some(tree), &place, &self.rules)?;
@@ -183,7 +183,7 @@ impl Resolver {
         Ok(resolution(place, kind, image, config, because, choices, diagnostics))
     }
 
-    fn from_template(
+    fn by_template(
         &self,
         place: Place,
         choices: Vec<String>,

@@ -112,10 +112,10 @@ fn lfs_url(repository: &Repository, root: Oid) -> Option<String> {
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
             section = line.to_ascii_lowercase();
-        } else if let Some(("url", url)) = line.split_once('=').map(|(k, v)| (k.trim(), v.trim())) {
-            if section == "[lfs]" {
-                return Some(url.trim_matches('"').to_owned());
-            }
+        } else if let Some(("url", url)) = line.split_once('=').map(|(k, v)| (k.trim(), v.trim()))
+            && section == "[lfs]"
+        {
+            return Some(url.trim_matches('"').to_owned());
         }
     }
     None

@@ -88,10 +88,10 @@ fn file(
     }
     let blob = repository.find_blob(blob).map_err(io::Error::other)?;
     room.take(blob.content().len() as u64)?;
-    if mode == LINK {
-        if let Some(target) = std::str::from_utf8(blob.content()).ok().filter(|target| is_target(target)) {
-            return archive.link(path, target);
-        }
+    if mode == LINK
+        && let Some(target) = std::str::from_utf8(blob.content()).ok().filter(|target| is_target(target))
+    {
+        return archive.link(path, target);
     }
     archive.file(path, permissions, blob.content())
 }

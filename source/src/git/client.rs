@@ -78,10 +78,10 @@ fn is_denied(error: &(dyn std::error::Error + 'static)) -> bool {
         if error.is::<Denied>() {
             return true;
         }
-        if let Some(io) = error.downcast_ref::<std::io::Error>() {
-            if io.get_ref().is_some_and(|inner| inner.is::<Denied>()) {
-                return true;
-            }
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && io.get_ref().is_some_and(|inner| inner.is::<Denied>())
+        {
+            return true;
         }
         next = error.source();
     }

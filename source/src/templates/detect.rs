@@ -121,10 +121,10 @@ impl Rules {
                 if census.files > MAX_FILES {
                     return census;
                 }
-                if let Some((_, ending)) = entry.name.rsplit_once('.') {
-                    if known.iter().any(|known| *known == ending) {
-                        *census.endings.entry(ending.to_owned()).or_default() += 1;
-                    }
+                if let Some((_, ending)) = entry.name.rsplit_once('.')
+                    && known.iter().any(|known| *known == ending)
+                {
+                    *census.endings.entry(ending.to_owned()).or_default() += 1;
                 }
                 match depth {
                     0 => census.root.push(entry.name),

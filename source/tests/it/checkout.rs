@@ -120,7 +120,10 @@ async fn a_submodule_that_cannot_be_had_is_told() {
     let checkout = checked_out(&world, &world.url("r")).await;
     let found: Vec<_> = checkout.diagnostics.iter().map(|d| (d.code.as_str(), d.message.as_str())).collect();
     // A repository from the network gets nothing from this machine's disk.
-    assert_eq!(found[0], ("submodule-not-fetched", "the submodule at lib is empty: its address is not one that is fetched from"));
+    assert_eq!(
+        found[0],
+        ("submodule-not-fetched", "the submodule at lib is empty: its address is not one that is fetched from")
+    );
     assert!(found[1].1.starts_with("the submodule at gone is empty: http://"), "{found:?}");
     let (folder, _) = unpack(checkout).await;
     is_sound(folder.path());
@@ -184,7 +187,8 @@ async fn a_tree_made_by_hand_is_refused() {
         repo.git(&["hash-object", "-w", "-t", "tree", "--literally", "../tree"])
     };
     let hooks = raw(&[("100755", "post-checkout", &blob)]);
-    let evil = raw(&[("40000", "..", &hooks), ("40000", ".GIT", &hooks), ("100644", "a", &blob), ("40000", "a", &hooks)]);
+    let evil =
+        raw(&[("40000", "..", &hooks), ("40000", ".GIT", &hooks), ("100644", "a", &blob), ("40000", "a", &hooks)]);
     let commit = repo.git(&["commit-tree", &evil, "-m", "evil"]);
     repo.git(&["update-ref", "refs/heads/main", &commit]);
     let git = world.git();

@@ -79,18 +79,22 @@ async fn private_repositories_need_the_configured_credentials() {
     let url = world.url("private/r");
     let with = |password: &str| {
         let mut config = world.config();
-        let credential = Credential { username: "me".into(), password: Secret::new(password.into()), ..Credential::default() };
+        let credential =
+            Credential { username: "me".into(), password: Secret::new(password.into()), ..Credential::default() };
         config.source.credentials.insert(world.server.host(), credential);
         Git::new(&config).unwrap()
     };
     let none = pin(&world.git(), &url).await.unwrap_err();
     assert_eq!(none.code(), "repository-not-found");
-    assert!(none.hint().unwrap().contains(&format!("source.credentials.\"{}\"", world.server.host())), "{:?}", none.hint());
+    assert!(
+        none.hint().unwrap().contains(&format!("source.credentials.\"{}\"", world.server.host())),
+        "{:?}",
+        none.hint()
+    );
     assert_eq!(code(&with("wrong-password"), &url).await, "credentials-refused");
     let git = with("secret");
     let pinned = pin(&git, &url).await.unwrap();
     assert!(git.tree(&source(&url), &pinned.commit, &Silent).await.unwrap().read("a").is_some());
-
 }
 
 #[tokio::test(flavor = "multi_thread")]

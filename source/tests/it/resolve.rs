@@ -34,7 +34,8 @@ fn pull(image: &str) -> ImageSource {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_configuration_goes_before_a_template() {
     let world = World::new().await;
-    let repo = world.repo("r", &[(CONFIG, r#"{"image": "debian:bookworm", "forwardPorts": [3000]}"#), ("Cargo.toml", "")]);
+    let repo =
+        world.repo("r", &[(CONFIG, r#"{"image": "debian:bookworm", "forwardPorts": [3000]}"#), ("Cargo.toml", "")]);
     let found = resolve(&world, "r", &Wishes::default()).await.unwrap();
     assert_eq!(found.kind, ResolutionKind::Devcontainer { path: CONFIG.into() });
     assert_eq!(found.image, pull("debian:bookworm"));
@@ -59,7 +60,10 @@ async fn a_configuration_goes_before_a_template() {
 async fn several_configurations_are_a_choice() {
     let world = World::new().await;
     let python = ".devcontainer/python/devcontainer.json";
-    world.repo("r", &[(CONFIG, r#"{"image": "a"}"#), (".devcontainer.json", r#"{"image": "b"}"#), (python, r#"{"image": "c"}"#)]);
+    world.repo(
+        "r",
+        &[(CONFIG, r#"{"image": "a"}"#), (".devcontainer.json", r#"{"image": "b"}"#), (python, r#"{"image": "c"}"#)],
+    );
     let first = resolve(&world, "r", &Wishes::default()).await.unwrap();
     assert_eq!(first.choices, [CONFIG, ".devcontainer.json", python]);
     assert_eq!(first.image, pull("a"));
@@ -91,7 +95,10 @@ async fn what_cannot_be_used_says_where_and_why() {
     assert_eq!(found, "broken-configuration");
     assert!(text.starts_with(&format!("{CONFIG}:2:1: ")), "{text}");
     assert_eq!(code("blank", "").await.0, "broken-configuration");
-    assert_eq!(code("compose", r#"{"dockerComposeFile": "c.yml", "service": "x"}"#).await.0, "compose-not-supported-yet");
+    assert_eq!(
+        code("compose", r#"{"dockerComposeFile": "c.yml", "service": "x"}"#).await.0,
+        "compose-not-supported-yet"
+    );
     assert_eq!(code("missing", r#"{"build": {"dockerfile": "Dockerfile"}}"#).await.0, "dockerfile-not-found");
     assert_eq!(code("outside", r#"{"build": {"dockerfile": "../../x"}}"#).await.0, "path-outside-repository");
 }
@@ -99,7 +106,8 @@ async fn what_cannot_be_used_says_where_and_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_carried_out_is_told() {
     let world = World::new().await;
-    let text = r#"{"image": "a", "features": {"ghcr.io/devcontainers/features/go:1": {}}, "initializeCommand": "make"}"#;
+    let text =
+        r#"{"image": "a", "features": {"ghcr.io/devcontainers/features/go:1": {}}, "initializeCommand": "make"}"#;
     world.repo("r", &[(CONFIG, text)]);
     let found = resolve(&world, "r", &Wishes::default()).await.unwrap();
     assert_eq!(codes(&found.diagnostics), ["features-not-supported-yet", "initialize-command-not-run"]);

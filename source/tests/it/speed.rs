@@ -13,7 +13,8 @@ use crate::world::{World, source};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_known_commit_is_on_its_way_at_once() {
     let world = World::new().await;
-    let files: Vec<(String, String)> = (0..100).map(|i| (format!("src/{i}.rs"), format!("// {i}\n").repeat(50))).collect();
+    let files: Vec<(String, String)> =
+        (0..100).map(|i| (format!("src/{i}.rs"), format!("// {i}\n").repeat(50))).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     world.repo("r", &files);
     let resolver = world.resolver();

@@ -123,7 +123,8 @@ pub async fn unpack(checkout: Checkout) -> (TempDir, Vec<(u64, u64)>) {
     archive.set_preserve_permissions(true);
     archive.unpack(folder.path()).unwrap();
     let owner = |entry: tar::Entry<'_, &[u8]>| (entry.header().uid().unwrap(), entry.header().gid().unwrap());
-    let mut owners: Vec<_> = tar::Archive::new(bytes.as_slice()).entries().unwrap().map(|e| owner(e.unwrap())).collect();
+    let mut owners: Vec<_> =
+        tar::Archive::new(bytes.as_slice()).entries().unwrap().map(|e| owner(e.unwrap())).collect();
     owners.sort_unstable();
     owners.dedup();
     (folder, owners)
