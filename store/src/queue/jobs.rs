@@ -4,11 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apalis::prelude::{BoxDynError, WorkerBuilder, WorkerBuilderExt as _};
-use futures::FutureExt as _;
+use apalis::prelude::{BackendExt as _, BoxDynError, WorkerBuilder, WorkerBuilderExt as _};
+use futures::{FutureExt as _, StreamExt as _, stream};
 use steading_core::queue::Job;
 use steading_core::report;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -139,17 +139,29 @@ async fn listen(ringer: &Ringer, concurrency: usize, quiet: &CancellationToken) 
         let answer = move |ring: Ring| answer(desk.clone(), ring);
         let listening = match &ringer.backend {
             Backend::Sqlite(storage) => {
-                let mut config = super::sqlite_config();
+                let mut config = super::in_file::config();
                 config.batch_size = concurrency;
                 let storage = storage.clone().with_config(config);
                 let worker = WorkerBuilder::new(name).backend(storage).concurrency(concurrency).build(answer);
                 worker.run_until(stop).boxed()
             }
-            Backend::Redis(storage) => {
-                let config = storage.get_config().clone().batch_size(concurrency);
-                let storage = storage.clone().with_config(config);
+            Backend::Redis(redis) => {
+                let config = redis.storage.get_config().clone().batch_size(concurrency);
+                let woken = Arc::new(Notify::new());
+                let rings = stream::unfold(woken.clone(), |woken| async move {
+                    woken.notified().await;
+                    Some(((), woken))
+                });
+                let storage = redis.storage.clone().with_config(config).poll_with_stream(rings.boxed());
                 let worker = WorkerBuilder::new(name).backend(storage).concurrency(concurrency).build(answer);
-                worker.run_until(stop).boxed()
+                let listening = worker.run_until(stop);
+                async move {
+                    tokio::select! {
+                        ended = listening => ended,
+                        () = redis.hear(woken) => Ok(()),
+                    }
+                }
+                .boxed()
             }
         };
         let ended = tokio::select! {

@@ -77,7 +77,7 @@ async fn a_link_works_once(world: &World) {
     let links = world.store.links();
     let link = links.mint().await.unwrap();
     let other = world.another().await;
-    let tries = (0..8).map(|n| {
+    let tries = (0..8_usize).map(|n| {
         let store = if n.is_multiple_of(2) { world.store.clone() } else { other.clone() };
         let link = link.clone();
         async move { store.links().redeem(link.reveal()).await.unwrap() }
