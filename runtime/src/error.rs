@@ -88,7 +88,7 @@ pub fn engine(error: Error) -> RuntimeError {
 pub fn container(error: Error) -> RuntimeError {
     let text = message(&error);
     let still = text.contains("is not running") || text.contains("is paused") || text.contains("No such container");
-    if (is_missing(&error) && still) || (still && status(&error).is_some()) {
+    if still && status(&error).is_some() {
         return RuntimeError::Gone;
     }
     engine(error)

@@ -90,6 +90,11 @@ impl Names {
         HashMap::from([(INSTALLATION.to_owned(), self.installation.clone())])
     }
 
+    /// The same as instructions of a Dockerfile.
+    pub fn as_changes(&self) -> Vec<String> {
+        self.own().into_iter().map(|(name, value)| format!("LABEL {name}={value}")).collect()
+    }
+
     /// Labels of a container that exists to fill a volume with tools.
     pub fn of_filler(&self) -> HashMap<String, String> {
         let mut labels = self.own();

@@ -2,10 +2,18 @@
 //!
 //! The image is `STEADING_TEST_IMAGE`, or what `script/images` makes. Where no engine answers, the
 //! tests say so and do nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may stop where they stand"
+)]
 
 #[path = "docker/world.rs"]
 mod world;
 
+#[path = "docker/away.rs"]
+mod away;
 #[path = "docker/builds.rs"]
 mod builds;
 #[path = "docker/isolation.rs"]
@@ -14,6 +22,8 @@ mod isolation;
 mod lifecycle;
 #[path = "docker/ports.rs"]
 mod ports;
+#[path = "docker/speed.rs"]
+mod speed;
 #[path = "docker/tools.rs"]
 mod tools;
 

@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::time::Duration;
 
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use steading_core::runtime::RuntimeError;
 
 use super::{Kept, Trial, archive, ensure};
@@ -80,6 +80,15 @@ pub async fn a_path_that_is_not_there_is_none(trial: &Trial<'_>) -> Kept {
     }
     ensure!(trial.runtime.download(trial.id(), "/workspaces").await?.is_some(), "an empty folder is not there");
     Ok(())
+}
+
+pub async fn an_archive_that_breaks_off_says_why(trial: &Trial<'_>) -> Kept {
+    trial.runtime.up(&trial.spec).await?;
+    let broken = futures::stream::iter([Ok(vec![0; 512].into()), Err(io::Error::other("the disk is on fire"))]).boxed();
+    match trial.runtime.upload(trial.id(), "/workspaces", broken).await {
+        Err(error) if error.to_string().contains("the disk is on fire") => Ok(()),
+        other => Err(format!("it says {other:?}").into()),
+    }
 }
 
 pub async fn named_volumes_outlive_the_container(trial: &Trial<'_>) -> Kept {

@@ -119,6 +119,20 @@ pub async fn down_of_what_is_not_up_is_fine(trial: &Trial<'_>) -> Kept {
     Ok(())
 }
 
+pub async fn what_is_paused_can_go_down_and_away(trial: &Trial<'_>) -> Kept {
+    trial.runtime.up(&trial.spec).await?;
+    trial.runtime.pause(trial.id()).await?;
+    trial.runtime.down(trial.id(), Duration::from_secs(1)).await?;
+    let seen = trial.runtime.observe(trial.id()).await?;
+    ensure!(matches!(seen.main(), Some(ContainerState::Down { .. })), "it is {:?}", seen.main());
+    trial.runtime.up(&trial.spec).await?;
+    trial.runtime.pause(trial.id()).await?;
+    trial.runtime.remove(trial.id()).await?;
+    let seen = trial.runtime.observe(trial.id()).await?;
+    ensure!(seen.is_absent(), "it shows {seen:?}");
+    Ok(())
+}
+
 pub async fn remove_leaves_nothing(trial: &Trial<'_>) -> Kept {
     trial.runtime.remove(trial.id()).await?;
     trial.runtime.up(&trial.spec).await?;

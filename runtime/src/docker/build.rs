@@ -13,6 +13,7 @@ use steading_core::log::LogSink;
 use steading_core::runtime::{BuildRequest, ByteStream, ImageInfo, Result, RuntimeError};
 
 use self::progress::Progress;
+use super::files::watched;
 use super::{Docker, credential};
 use crate::error;
 
@@ -50,6 +51,7 @@ impl Docker {
         } else {
             context
         };
+        let (context, broken) = watched(context);
         let credentials = credential::all().await;
         let body = bollard::body_try_stream(context);
         let mut steps = client.build_image(options.build(), Some(credentials), Some(body)).boxed();
@@ -63,7 +65,12 @@ impl Docker {
                         log.write("build", text.trim_end());
                     }
                 }
-                Err(failed) => return Err(failure(failed, &progress)),
+                Err(failed) => {
+                    return Err(match broken.get() {
+                        Some(why) => RuntimeError::Build(format!("the build context broke off: {why}")),
+                        None => failure(failed, &progress),
+                    });
+                }
             }
         }
         self.inspect_image(&request.tag).await?.ok_or_else(|| {

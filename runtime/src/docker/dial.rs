@@ -97,6 +97,7 @@ impl Doorway {
     /// Drops the address: the container ended or started.
     pub fn doubt(&self) {
         *lock(&self.address) = None;
+        *lock(&self.unreachable) = None;
     }
 
     fn is_unreachable(&self) -> bool {
@@ -142,6 +143,10 @@ impl Docker {
                     if address.services.contains(&port) {
                         return Err(RuntimeError::NoListener(port));
                     }
+                }
+                Ok(Err(_)) | Err(_) if !address.holds() => {
+                    doorway.doubt();
+                    return Err(RuntimeError::Gone);
                 }
                 Ok(Err(_)) | Err(_) => *lock(&doorway.unreachable) = Some(Instant::now()),
             }

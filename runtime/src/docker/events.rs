@@ -44,7 +44,7 @@ async fn follow(docker: &Docker, send: &mpsc::Sender<RuntimeEvent>) {
             let mut filter = docker.names.filter();
             filter.insert("type".to_owned(), vec!["container".to_owned()]);
             filter.insert("event".to_owned(), ACTIONS.map(str::to_owned).to_vec());
-            let since = since.timestamp().to_string();
+            let since = format!("{}.{:09}", since.timestamp(), since.timestamp_subsec_nanos());
             let options = EventsOptionsBuilder::new().filters(&filter).since(&since).build();
             let mut events = client.events(Some(options)).boxed();
             if gap && client.ping().await.is_ok() {

@@ -5,6 +5,7 @@ use bollard::query_parameters::{
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use std::io;
+use std::sync::{Arc, OnceLock};
 use steading_core::WorkspaceId;
 use steading_core::runtime::{ByteStream, Result, RuntimeError};
 
@@ -23,8 +24,12 @@ impl Docker {
     pub(super) async fn put_into(&self, container: &str, folder: &str, tar: ByteStream) -> Result<()> {
         let client = self.engine.patient().await?;
         let options = UploadToContainerOptionsBuilder::new().path(folder).build();
+        let (tar, broken) = watched(tar);
         let uploaded = client.upload_to_container(container, Some(options), bollard::body_try_stream(tar)).await;
         uploaded.map_err(|refused| {
+            if let Some(why) = broken.get() {
+                return RuntimeError::Refused(format!("the archive broke off: {why}"));
+            }
             if error::is_path_missing(&refused) {
                 return RuntimeError::Refused(format!("there is no folder {folder} in the container"));
             }
@@ -66,4 +71,14 @@ impl Docker {
         }
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+/// A stream, and why it broke off if it did: the engine knows only that we hung up.
+pub fn watched(stream: ByteStream) -> (ByteStream, Arc<OnceLock<String>>) {
+    let broken = Arc::new(OnceLock::new());
+    let note = broken.clone();
+    let stream = stream.inspect_err(move |error| {
+        let _ = note.set(error.to_string());
+    });
+    (stream.boxed(), broken)
 }

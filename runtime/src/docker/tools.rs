@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use sha2::{Digest as _, Sha256};
 use steading_core::config::Config;
+use steading_core::image::ImageRef;
 use steading_core::pod::{Mount, PodSpec};
 use steading_core::runtime::{ByteStream, Result, RuntimeError, ToolMount};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -41,6 +42,8 @@ const FILL: &str = "/fill";
 const SAMPLE: u64 = 1 << 20;
 /// Seconds after which nobody fills a volume any more.
 const ABANDONED: i64 = 3600;
+/// How long a volume that was there is believed to be there: people prune what nothing mounts.
+const BELIEF: Duration = Duration::from_secs(10);
 /// Part of each fingerprint: raise it when volumes are to be filled differently.
 const LAYOUT: &str = "1";
 
@@ -50,6 +53,7 @@ pub struct Tools {
     inside: PathBuf,
     folder: PathBuf,
     delivered: Mutex<Option<Vec<ToolMount>>>,
+    checked: Mutex<HashMap<String, Instant>>,
 }
 
 enum Content {
@@ -65,6 +69,7 @@ impl Tools {
             inside: config.ide.inside.clone(),
             folder: config.server.data_dir.join("ide"),
             delivered: Mutex::default(),
+            checked: Mutex::default(),
         }
     }
 
@@ -82,9 +87,13 @@ impl Tools {
         };
         let inside = if self.inside.as_os_str().is_empty() { self.folder.join(INSIDE) } else { self.inside.clone() };
         let (ide, bin) = (Content::Archive(bundle), Content::Program(inside));
-        let (ide, bin) = tokio::try_join!(deliver(docker, &ide), deliver(docker, &bin))?;
+        if docker.inspect_image(&ImageRef::new(docker.names.empty_image())).await?.is_none() {
+            import_empty(docker).await?;
+        }
+        // Both to their end, so that a failure of one leaves nothing behind of the other.
+        let (ide, bin) = tokio::join!(deliver(docker, &ide), deliver(docker, &bin));
         let mounts =
-            vec![ToolMount { name: ide, target: IDE.to_owned() }, ToolMount { name: bin, target: BIN.to_owned() }];
+            vec![ToolMount { name: ide?, target: IDE.to_owned() }, ToolMount { name: bin?, target: BIN.to_owned() }];
         drop_others(docker, &mounts).await;
         *delivered = Some(mounts.clone());
         Ok(mounts)
@@ -97,25 +106,33 @@ impl Tools {
         let containers = std::iter::once(&spec.main).chain(&spec.sidecars);
         for mount in containers.flat_map(|container| &container.mounts) {
             let Mount::Tools { name, target } = mount else { continue };
-            let known = self.delivered.lock().await.iter().flatten().any(|tool| tool.name == *name);
-            if known || volumes.contains_key(name) || docker.has_volume(name).await? {
+            if volumes.contains_key(name) || self.is_there(docker, name).await? {
                 continue;
             }
+            // Whatever was delivered is in doubt now.
+            *self.delivered.lock().await = None;
             let today = self.mounts(docker).await?.into_iter().find(|tool| tool.target == *target);
             let today = today.ok_or_else(|| RuntimeError::NoTools(format!("nothing is delivered to {target}")))?;
             volumes.insert(name.clone(), today.name);
         }
         Ok(volumes)
     }
-}
 
-impl Docker {
-    async fn has_volume(&self, name: &str) -> Result<bool> {
-        match self.engine.client().await?.inspect_volume(name).await {
-            Ok(_) => Ok(true),
-            Err(missing) if error::is_missing(&missing) => Ok(false),
-            Err(other) => Err(error::engine(other)),
+    /// Whether a volume is there and was made by us: one that an engine made because a container
+    /// named it has nothing in it, and no label.
+    async fn is_there(&self, docker: &Docker, name: &str) -> Result<bool> {
+        if self.checked.lock().await.get(name).is_some_and(|at| at.elapsed() < BELIEF) {
+            return Ok(true);
         }
+        let there = match docker.engine.client().await?.inspect_volume(name).await {
+            Ok(volume) => docker.names.are_ours(&volume.labels),
+            Err(missing) if error::is_missing(&missing) => false,
+            Err(other) => return Err(error::engine(other)),
+        };
+        if there {
+            self.checked.lock().await.insert(name.to_owned(), Instant::now());
+        }
+        Ok(there)
     }
 }
 
@@ -125,6 +142,12 @@ async fn deliver(docker: &Docker, content: &Content) -> Result<String> {
         .await
         .map_err(|error| RuntimeError::NoTools(format!("{} cannot be read: {error}", path.display())))?;
     let volume = docker.names.tools(&fingerprint);
+    // One that is not ours is empty; if something mounts it already, it is filled as it is.
+    if let Ok(found) = docker.engine.client().await?.inspect_volume(&volume).await
+        && !docker.names.are_ours(&found.labels)
+    {
+        let _ = docker.drop_volume(&volume).await;
+    }
     let container = filler(docker, &volume).await?;
     let filled = fill(docker, &container, content).await;
     docker.clear(&container).await?;
@@ -189,8 +212,12 @@ async fn filler(docker: &Docker, volume: &str) -> Result<String> {
 /// Makes the image with nothing in it.
 async fn import_empty(docker: &Docker) -> Result<()> {
     let archive = tar::Builder::new(Vec::new()).into_inner().unwrap_or_default();
-    let options =
-        CreateImageOptionsBuilder::new().from_src("-").repo(&docker.names.empty_image()).tag("latest").build();
+    let options = CreateImageOptionsBuilder::new()
+        .from_src("-")
+        .repo(&docker.names.empty_image())
+        .tag("latest")
+        .changes(docker.names.as_changes())
+        .build();
     let client = docker.engine.client().await?;
     client
         .create_image(Some(options), Some(bollard::body_full(archive.into())), None)

@@ -1,6 +1,8 @@
 //! Taking an installation off an engine.
 
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveImageOptions};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListVolumesOptionsBuilder, RemoveImageOptions,
+};
 use steading_core::runtime::Result;
 
 use super::{Docker, firewall};
@@ -28,9 +30,12 @@ impl Docker {
             Err(missing) if error::is_missing(&missing) => {}
             other => other.map_err(error::engine)?,
         }
-        match client.remove_image(&self.names.empty_image(), None::<RemoveImageOptions>, None).await {
-            Err(missing) if error::is_missing(&missing) => {}
-            other => drop(other.map_err(error::engine)?),
+        let options = ListImagesOptionsBuilder::new().filters(&filter).build();
+        for image in client.list_images(Some(options)).await.map_err(error::engine)? {
+            match client.remove_image(&image.id, None::<RemoveImageOptions>, None).await {
+                Err(missing) if error::is_missing(&missing) => {}
+                other => drop(other.map_err(error::engine)?),
+            }
         }
         if self.isolate && self.engine.is_local() {
             firewall::open(&self.names).await;
