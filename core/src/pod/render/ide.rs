@@ -31,6 +31,8 @@ pub(super) fn service(setting: &Setting<'_>, merged: &Merged, user: &str, folder
         "--disable-update-check",
         "--disable-workspace-trust",
         "--disable-getting-started-override",
+        // Our own asking whether it is ready must not become the folder that people get.
+        "--ignore-last-opened",
         "--reconnection-grace-time",
         "300",
         &folders.open,
