@@ -2,7 +2,6 @@
 //!
 //! `cargo run --release -p steading-store --example listing` prints the quantiles in milliseconds.
 //! `STEADING_DATABASE__URL` tries another database than a SQLite file in a temporary folder.
-#![expect(clippy::print_stdout, reason = "it is there to print")]
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -11,7 +10,8 @@ use serde_json::json;
 use steading_core::config::Config;
 use steading_core::workspace::{Change, Generation, Limits, Wishes};
 use steading_core::{Desired, Facts, Failure, Owner, Phase, Secret, Slug, UserId, Workspace, WorkspaceId};
-use steading_store::{ListQuery, Store};
+use steading_store::{ListQuery, Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 const WORKSPACES: usize = 10_000;
 const LISTS: usize = 2_000;
@@ -34,7 +34,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{WORKSPACES} workspaces are there");
 
-    let writing = tokio::spawn(write(store.clone(), all));
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn(write(store.clone(), all, stop.clone()));
     let mut plain = Vec::new();
     let query = ListQuery { owner: Some(Owner::User(owner)), page: 200, per_page: 50, ..ListQuery::default() };
     for _ in 0..LISTS {
@@ -45,10 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     print("list, page 200", &mut plain);
-    writing.abort();
-    if let Ok(mut writes) = writing.await.unwrap_or_else(|_| Ok(Vec::new())) {
-        print("write", &mut writes);
-    }
+    stop.cancel();
+    print("acquire + record + release", &mut writing.await??);
     tokio::fs::remove_dir_all(folder).await?;
     Ok(())
 }
@@ -59,20 +58,21 @@ fn print(what: &str, times: &mut [Duration]) {
     println!("{what}: p50 {:?}, p99 {:?}, slowest {:?}", at(0.5), at(0.99), at(0.9999));
 }
 
-async fn write(store: Store, all: Vec<Workspace>) -> Result<Vec<Duration>, steading_store::StoreError> {
+/// Writes as a worker does, about 50 times a second, until it is stopped.
+async fn write(store: Store, all: Vec<Workspace>, stop: CancellationToken) -> Result<Vec<Duration>, StoreError> {
     let mut times = Vec::new();
     for ws in all.into_iter().cycle() {
+        if stop.is_cancelled() {
+            break;
+        }
         let started = Instant::now();
         let leases = store.leases();
         if let Some(lease) = leases.acquire(ws.id, "bench", Duration::from_secs(10)).await? {
-            let phase = if times.len() % 2 == 0 { Phase::Building } else { Phase::Starting };
+            let phase = if ws.phase == Phase::Running { Phase::Building } else { Phase::Starting };
             store.workspaces().record(&lease, &ws, vec![Change::Phase(phase)], vec![]).await?;
             leases.release(lease).await?;
         }
         times.push(started.elapsed());
-        if times.len() == 300 {
-            print("acquire + record + release", &mut times.clone());
-        }
         tokio::time::sleep(PAUSE).await;
     }
     Ok(times)

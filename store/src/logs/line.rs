@@ -21,6 +21,10 @@ pub(super) fn split(text: &str) -> impl Iterator<Item = &str> {
 /// Makes a line printable and bounded. Colours and other escape sequences are kept; other control
 /// characters become their pictures (U+2400 and on).
 pub(super) fn printable(line: &str) -> String {
+    // Nearly all lines are plain; looking at bytes is ten times faster than at characters.
+    if line.len() <= LONGEST && line.bytes().all(is_plain) {
+        return line.to_owned();
+    }
     let mut text = String::with_capacity(line.len().min(LONGEST));
     for c in line.chars() {
         let shown = match c {
@@ -38,6 +42,11 @@ pub(super) fn printable(line: &str) -> String {
         text.push(shown);
     }
     text
+}
+
+/// Whether a byte is shown as it is. 0xC2 begins the second half of the control characters, among others.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\t' | b'\r' | 0x08 | 0x1b) || (byte >= 0x80 && byte != 0xc2)
 }
 
 /// Appends a line as it stands in the file.

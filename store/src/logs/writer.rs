@@ -106,12 +106,13 @@ impl Log {
         let stream = line::stream_name(stream);
         for text in line::split(text) {
             // Before the copy: what does not fit costs nothing but a count.
-            if self.waiting().bytes > BUDGET {
-                let mut waiting = self.waiting();
+            let mut waiting = self.waiting();
+            if waiting.bytes > BUDGET {
                 waiting.dropped += 1;
                 waiting.taken += 1;
                 continue;
             }
+            drop(waiting);
             let text = line::printable(text);
             let mut waiting = self.waiting();
             waiting.bytes += text.len() + stream.len() + OVERHEAD;

@@ -90,17 +90,17 @@ async fn new_lines_reach_a_reader_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_a_gigabyte_hurts_nobody() {
+async fn a_flood_of_output_hurts_nobody() {
     let world = World::sqlite().await;
     let (logs, id) = (world.store.logs(), WorkspaceId::new());
     let sink = logs.sink(id);
     let line = "x".repeat(999);
     let many = format!("{line}\n").repeat(1000);
     let started = Instant::now();
-    for _ in 0..500 {
+    for _ in 0..100 {
         sink.write("build", &many);
     }
-    println!("500 MB were taken in {:?}", started.elapsed());
+    println!("100 MB were taken in {:?}", started.elapsed());
     sink.write("build", &"y".repeat(50 << 20));
     drop(sink);
     logs.flush(id).await.unwrap();
