@@ -89,7 +89,7 @@ describe("the headline", () => {
   it("names what is going on", () => {
     expect(headline(at("building"), START.slice(0, 3))).toBe("Getting the image…");
     expect(headline(at("failed", { step: "build", message: "Step 7 failed." }), [])).toBe(
-      "Failed: Step 7 failed.",
+      "It did not get past “Image”.",
     );
     expect(headline({ ...at("running"), desired: "deleted" }, [])).toBe("Being deleted…");
   });

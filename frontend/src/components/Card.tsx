@@ -21,7 +21,7 @@ export function Card({ tone, title, code, hint, alert = false, children, actions
     <section className={`card card-${tone}`} role={alert ? "alert" : undefined}>
       <p className="card-title">
         <span className="visually-hidden">{WORDS[tone]}: </span>
-        {title}
+        {withCode(title)}
       </p>
       {hint && <p className="card-hint">{withCode(hint)}</p>}
       {children}

@@ -1,6 +1,7 @@
 import { clock } from "../age";
 import type { WorkspaceEvent } from "../api/types";
 import { told } from "../workspace/story";
+import { withCode } from "./Card";
 
 /** Everything that happened to a workspace, newest first. */
 export function History({ events }: { events: readonly WorkspaceEvent[] }) {
@@ -15,8 +16,8 @@ export function History({ events }: { events: readonly WorkspaceEvent[] }) {
               {clock(event.at)}
             </time>
             <span>
-              {text}
-              {hint && <span className="card-hint"> {hint}</span>}
+              {withCode(text)}
+              {hint && <span className="card-hint"> {withCode(hint)}</span>}
             </span>
           </li>
         );

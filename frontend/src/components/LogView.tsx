@@ -51,7 +51,7 @@ export function LogView({ log, active = true }: { log: Log; active?: boolean }) 
         </span>
         <CopyButton text={() => shown.map((line) => visible(line.text)).join("\n")}>Copy</CopyButton>
       </div>
-      <div className="log-frame">
+      <div className="log-frame" data-empty={log.lines.length === 0}>
         <div
           ref={box}
           className="log-lines"

@@ -20,8 +20,9 @@ export function PhaseSteps({ steps }: { steps: readonly Step[] }) {
             <span className="visually-hidden">, {STATES[step.state]}</span>
           </span>
           <span className="step-detail" title={step.detail}>
-            {step.since ? <Since at={step.since} /> : step.took !== undefined ? duration(step.took) : ""}
-            {step.detail ? <span className="step-what"> {step.detail}</span> : null}
+            {step.since ? <Since at={step.since} /> : step.took !== undefined && duration(step.took)}
+            {(step.since ?? step.took) !== undefined && step.detail && " · "}
+            {step.detail}
           </span>
         </li>
       ))}

@@ -16,7 +16,7 @@ export function ResolutionView({ resolution }: { resolution: Resolution }) {
         <span className={`kind kind-${kind}`}>{KINDS[kind] ?? kind}</span> <span>{withCode(because)}</span>
       </p>
       <dl className="facts">
-        {config && <Fact name="Configuration" value={config} />}
+        {config && <Fact name="File" value={config} />}
         {template && <Fact name="Template" value={template} />}
         {image && <Fact name="Image" value={image} />}
         {dockerfile && <Fact name="Dockerfile" value={dockerfile} />}

@@ -127,7 +127,7 @@ function Preview({ inquiry, draft, onChange }: PreviewProps) {
       {shown && <ResolutionView resolution={shown} />}
       {shown && shown.choices.length > 1 && !draft.template && (
         <fieldset className="choices">
-          <legend>Configuration</legend>
+          <legend>Which configuration</legend>
           {shown.choices.map((choice) => (
             <label key={choice}>
               <input

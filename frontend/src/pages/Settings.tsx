@@ -38,7 +38,10 @@ export function Settings() {
           <dl className="facts">
             <Fact name="User" value={me.user} />
             <Fact name="Role" value={me.role} />
-            <Fact name="May do" value={SCOPES[me.scope]} />
+            <div>
+              <dt>May do</dt>
+              <dd>{SCOPES[me.scope]}</dd>
+            </div>
           </dl>
         )}
         {refused && <ProblemCard problem={refused} />}

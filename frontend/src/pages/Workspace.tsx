@@ -15,7 +15,7 @@ import { WorkspaceTroubles } from "../components/WorkspaceTroubles";
 import { useLog } from "../log/feed";
 import { navigate, useLocation } from "../router";
 import { useWorkspace } from "../workspace/follow";
-import { enterPath } from "../workspace/operations";
+import { enterPath, type Operation } from "../workspace/operations";
 import { headline, showsSteps, steps } from "../workspace/phases";
 import { shortSource, sourceLink } from "../workspace/source";
 import { Unknown } from "./Unknown";
@@ -61,6 +61,9 @@ type KnownProps = ReturnType<typeof useWorkspace> & {
   workspace: NonNullable<ReturnType<typeof useWorkspace>["workspace"]>;
 };
 
+/** The card of a failure has its own “Try again”, so the head leaves it out. */
+const ALL: readonly Operation[] = ["start", "stop", "rebuild", "delete"];
+
 function Known({ workspace, events, problem, connection, reload }: KnownProps) {
   const { slug, phase, desired, source } = workspace;
   const [refused, setRefused] = useState<Problem>();
@@ -81,6 +84,7 @@ function Known({ workspace, events, problem, connection, reload }: KnownProps) {
           )}
           <WorkspaceActions
             workspace={workspace}
+            only={phase === "failed" ? ["rebuild", "delete"] : ALL}
             onDone={(_, operation) => {
               if (operation === "delete") navigate("/");
               else reload();
@@ -135,7 +139,8 @@ function Console({ slug, isRunning, events }: ConsoleProps) {
 
   useEffect(() => {
     if (!isRunning) setWanted(false);
-  }, [isRunning]);
+    else if (tab === "terminal") setWanted(true);
+  }, [isRunning, tab]);
 
   const leave = (): void =>
     place.current?.querySelector<HTMLElement>("[role=tab][aria-selected=true]")?.focus();
@@ -153,10 +158,7 @@ function Console({ slug, isRunning, events }: ConsoleProps) {
       <Tabs
         label="Inside the workspace"
         active={tab}
-        onChange={(id) => {
-          setTab(id);
-          if (id === "terminal" && isRunning) setWanted(true);
-        }}
+        onChange={setTab}
         tabs={[
           { id: "log", label: "Log", content: <LogView log={log} active={tab === "log"} /> },
           { id: "terminal", label: "Terminal", content: terminal },

@@ -30,7 +30,7 @@ export function useWorkspace(name: string): Followed {
   const [events, setEvents] = useState<readonly WorkspaceEvent[]>([]);
   const [connection, setConnection] = useState<Connection>("connecting");
   const burst = useRef<WorkspaceEvent[]>([]);
-  const known = data !== undefined;
+  const known = data !== undefined && problem?.status !== 404;
 
   useEffect(() => {
     // Nothing is followed before we know that it is there.

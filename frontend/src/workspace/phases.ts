@@ -168,7 +168,7 @@ export function headline(
     case "pending":
       return "Waiting for a worker…";
     case "running":
-      return "Ready.";
+      return "Ready. Open VS Code and start working.";
     case "stopping":
       return "Stopping…";
     case "stopped":
@@ -178,7 +178,8 @@ export function headline(
     case "deleted":
       return "Deleted.";
     case "failed":
-      return `Failed: ${workspace.failure?.message ?? "see the log."}`;
+      // What went wrong stands on its own card.
+      return `It did not get past “${STEPS.find(({ id }) => id === station(workspace, events))?.label}”.`;
     default: {
       const id = station(workspace, events);
       return `${STEPS.find((step) => step.id === id)?.doing ?? "Working"}…`;

@@ -1,0 +1,206 @@
+import { act, render, screen, waitFor, within } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { App } from "../src/app";
+
+class FakeSource {
+  static readonly CLOSED = 2;
+  static all: FakeSource[] = [];
+  readyState = 1;
+  onopen?: () => void;
+  onmessage?: (message: { data: string }) => void;
+  onerror?: () => void;
+  close = (): void => undefined;
+  constructor(readonly url: string) {
+    FakeSource.all.push(this);
+  }
+}
+
+let seq = 0;
+/** Says something on a workspace's stream. */
+function say(stream: "events" | "logs", item: Record<string, unknown>): void {
+  const source = FakeSource.all.findLast((one) => one.url.endsWith(`/${stream}`));
+  act(() =>
+    source?.onmessage?.({ data: JSON.stringify({ seq: ++seq, at: new Date().toISOString(), ...item }) }),
+  );
+}
+
+const FOX = {
+  id: "ws_1",
+  slug: "quiet-fox-7k2p",
+  phase: "building",
+  desired: "running",
+  url: "http://quiet-fox-7k2p.localhost/",
+  source: "https://h/a/b.git",
+  resolution: null,
+  failure: null as unknown,
+  warnings: [] as unknown[],
+  retry_at: null,
+  user: null,
+  folder: null,
+  created_at: new Date().toISOString(),
+  updated_at: new Date().toISOString(),
+};
+
+const FAILURE = {
+  step: "build",
+  code: "dockerfile-step-failed",
+  message: "Step 7 failed.",
+  hint: "Fix the Dockerfile.",
+  retryable: false,
+  output: "make: no rule",
+};
+
+let workspace: typeof FOX;
+let signedIn: boolean;
+let sent: string[];
+
+function json(body: unknown, status = 200): Response {
+  const type = status < 400 ? "application/json" : "application/problem+json";
+  return new Response(status === 204 ? null : JSON.stringify(body), {
+    status,
+    headers: { "content-type": type },
+  });
+}
+
+function problem(status: number, code: string, message: string): Response {
+  return json({ status, code, message, hint: "Do this.", request_id: "req_1" }, status);
+}
+
+async function server(input: Request | string, init?: RequestInit): Promise<Response> {
+  const request = input instanceof Request ? input : new Request(new URL(input, location.origin), init);
+  const path = new URL(request.url).pathname;
+  const call = `${request.method} ${path}`;
+  sent.push(call);
+  if (call === "GET /v1/version") return json({ name: "steading", version: "1.2.3" });
+  if (call === "POST /session") return problem(401, "not-signed-in", "That token cannot sign a person in.");
+  if (!signedIn) return problem(401, "not-signed-in", "Nobody is signed in.");
+  if (call === "GET /v1/workspaces") return json({ items: [workspace], total: 1, page: 1, per_page: 20 });
+  if (call === "GET /v1/me") return json({ user: "usr_1", role: "admin", scope: "all", session: true });
+  if (call === "GET /v1/tokens") return json({ items: [] });
+  if (call === "POST /v1/tokens") return json({ id: "tok_1", token: "std_secret" }, 201);
+  if (path.endsWith("/ports")) return json({ items: [] });
+  if (path === `/v1/workspaces/${FOX.slug}/start`)
+    workspace = { ...workspace, phase: "pending", failure: null };
+  if (path === `/v1/workspaces/${FOX.slug}` && request.method === "DELETE") {
+    workspace = { ...workspace, desired: "deleted" };
+  }
+  if (path.startsWith(`/v1/workspaces/${FOX.slug}`))
+    return json(workspace, request.method === "GET" ? 200 : 202);
+  return problem(404, "workspace-not-found", "There is no such workspace.");
+}
+
+beforeEach(() => {
+  workspace = FOX;
+  signedIn = true;
+  sent = [];
+  FakeSource.all = [];
+  vi.stubGlobal("EventSource", FakeSource);
+  vi.stubGlobal("fetch", server);
+});
+
+async function open(path: string): Promise<void> {
+  history.replaceState(null, "", path);
+  render(<App />);
+  await screen.findByRole("heading", { level: 1 });
+}
+
+describe("a workspace's page", () => {
+  it("follows the phases and offers the IDE when it is ready", async () => {
+    await open(`/workspaces/${FOX.slug}`);
+    expect(await screen.findByText("Getting the image…")).toBeVisible();
+    expect(screen.queryByRole("link", { name: /Open VS Code/ })).toBeNull();
+    workspace = { ...workspace, phase: "running" };
+    say("events", { event: "phase", detail: { phase: "running" } });
+    const link = await screen.findByRole("link", { name: /Open VS Code/ });
+    expect(link).toHaveAttribute("href", `/enter?host=${FOX.slug}&path=/`);
+    expect(screen.getByText(/^Ready\. Open/)).toHaveAttribute("role", "status");
+  });
+
+  it("shows the log as text, by stream", async () => {
+    await open(`/workspaces/${FOX.slug}`);
+    await screen.findByRole("log");
+    say("logs", { stream: "build", text: "\u001b[31m<b>red</b>" });
+    say("logs", { stream: "clone", text: "cloned" });
+    expect(await screen.findByText("<b>red</b>")).toHaveClass("fg-red");
+    await userEvent.selectOptions(screen.getByLabelText("Show output of"), "clone");
+    expect(screen.queryByText("<b>red</b>")).toBeNull();
+    expect(screen.getByText("cloned")).toBeVisible();
+  });
+
+  it("tells a failure with hint, code and output, and tries again", async () => {
+    workspace = { ...FOX, phase: "failed", failure: FAILURE };
+    await open(`/workspaces/${FOX.slug}`);
+    const card = await screen.findByRole("alert");
+    for (const text of ["Step 7 failed.", "Fix the Dockerfile.", "dockerfile-step-failed", "make: no rule"]) {
+      expect(card).toHaveTextContent(text);
+    }
+    await userEvent.click(within(card).getByRole("button", { name: "Try again" }));
+    await waitFor(() => expect(sent).toContain(`POST /v1/workspaces/${FOX.slug}/start`));
+    await waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
+  });
+
+  it("starts nothing by itself when it was opened by a link", async () => {
+    workspace = { ...FOX, phase: "stopped", desired: "stopped" };
+    await open(`/workspaces/${FOX.slug}?start=1`);
+    const ask = await screen.findByRole("region", { name: "Start this workspace" });
+    expect(sent.some((call) => call.startsWith("POST"))).toBe(false);
+    await userEvent.click(within(ask).getByRole("button", { name: "Start" }));
+    await waitFor(() => expect(sent).toContain(`POST /v1/workspaces/${FOX.slug}/start`));
+    await waitFor(() => expect(location.search).toBe(""));
+  });
+
+  it("says what deleting loses before it deletes", async () => {
+    await open(`/workspaces/${FOX.slug}`);
+    await userEvent.click(await screen.findByRole("button", { name: "Delete" }));
+    const dialog = screen.getByRole("dialog");
+    expect(dialog).toHaveTextContent("not pushed");
+    expect(within(dialog).getByRole("button", { name: "Cancel" })).toHaveFocus();
+    expect(sent.some((call) => call.startsWith("DELETE"))).toBe(false);
+    await userEvent.click(within(dialog).getByRole("button", { name: "Delete it" }));
+    await waitFor(() => expect(location.pathname).toBe("/"));
+    expect(sent).toContain(`DELETE /v1/workspaces/${FOX.slug}`);
+  });
+
+  it("that does not exist says so", async () => {
+    await open("/workspaces/no-such-1a2b");
+    expect(await screen.findByRole("heading", { name: "There is no such workspace" })).toBeVisible();
+  });
+});
+
+describe("the frame", () => {
+  it("leads to the sign-in page when nobody is signed in, and back", async () => {
+    signedIn = false;
+    await open(`/workspaces/${FOX.slug}`);
+    expect(await screen.findByRole("heading", { name: "Sign in" })).toHaveFocus();
+    expect(location.pathname + location.search).toBe(`/sign-in?next=%2Fworkspaces%2F${FOX.slug}`);
+  });
+
+  it("keeps a token that does not hold on the form", async () => {
+    await open("/sign-in?spent=1");
+    expect(screen.getByText("That link was used already, or it has expired.")).toBeVisible();
+    await userEvent.type(screen.getByLabelText("API token"), "nope");
+    await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
+    expect(await screen.findByText("That token cannot sign a person in.")).toBeVisible();
+  });
+
+  it("moves the focus to the heading of the page one goes to", async () => {
+    await open("/settings");
+    await userEvent.click(screen.getByRole("link", { name: "Workspaces" }));
+    expect(await screen.findByRole("heading", { level: 1 })).toHaveTextContent("Paste a Git URL");
+    expect(document.title).toBe("Steading");
+    expect(screen.getByRole("heading", { level: 1 })).toHaveFocus();
+    expect(await screen.findByRole("link", { name: FOX.slug })).toBeVisible();
+  });
+});
+
+describe("the settings", () => {
+  it("show a new token once", async () => {
+    await open("/settings");
+    await userEvent.type(await screen.findByLabelText("What it is for"), "laptop");
+    await userEvent.click(screen.getByRole("button", { name: "Create token" }));
+    expect(await screen.findByText("std_secret")).toBeVisible();
+    await userEvent.click(screen.getByRole("button", { name: "I have it" }));
+    expect(screen.queryByText("std_secret")).toBeNull();
+  });
+});
