@@ -1,8 +1,9 @@
 //! How much longer a start takes through us than by the engine's own two calls.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use bollard::models::{ContainerCreateBody, HostConfig};
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use steading_core::runtime::Runtime as _;
 use steading_runtime::conformance::SERVICE;
@@ -14,11 +15,23 @@ const ROUNDS: usize = 10;
 
 async fn raw(world: &World) -> Duration {
     let network = format!("steading-{}", world.installation);
+    // The same volumes as ours: each costs the engine a write to its disk.
+    let volume = |number: usize| Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(format!("steading-{}-raw-{number}", uuid::Uuid::new_v4().simple())),
+        target: Some(format!("/volume-{number}")),
+        volume_options: Some(MountVolumeOptions {
+            labels: Some(HashMap::from([("dev.steading/installation".to_owned(), world.installation.clone())])),
+            ..MountVolumeOptions::default()
+        }),
+        ..Mount::default()
+    };
     let body = ContainerCreateBody {
         image: Some(world.fixture.image.to_string()),
         cmd: Some(world.fixture.server.clone()),
         host_config: Some(HostConfig {
             init: Some(true),
+            mounts: Some((0..3).map(volume).collect()),
             network_mode: Some(network.clone()),
             ..HostConfig::default()
         }),
