@@ -114,12 +114,12 @@ impl Proxy {
     }
 
     /// The whole journey of one request.
-    pub async fn call(&self, request: Request) -> Response {
+    pub async fn call(&self, mut request: Request) -> Response {
         let Some(asked) = self.read(&request) else {
             let as_page = page::is_wanted(request.method(), request.headers());
             return page::show(&Notice::hidden(), as_page, None);
         };
-        match self.answer(&asked, request).await {
+        match self.answer(&asked, &mut request).await {
             Ok(response) => response,
             Err(notice) => page::show(&notice, asked.as_page, asked.request_id.as_deref()),
         }
@@ -137,14 +137,14 @@ impl Proxy {
         })
     }
 
-    async fn answer(&self, asked: &Asked, request: Request) -> Result<Response, Box<Notice>> {
+    async fn answer(&self, asked: &Asked, request: &mut Request) -> Result<Response, Box<Notice>> {
         if request.method() == Method::CONNECT {
             return Err(Notice::bad("CONNECT is not served here.").into());
         }
         let target = request.original_uri().path_and_query().cloned();
         let target = target.unwrap_or(PathAndQuery::from_static("/"));
         if target.path() == "/.steading/enter" {
-            return self.enter(asked, &request, target.query().unwrap_or_default()).await;
+            return self.enter(asked, request, target.query().unwrap_or_default()).await;
         }
         let verdict = admit::admit(&self.directory, &asked.host, &asked.label, request.headers()).await;
         let admitted = match verdict.map_err(|_| Notice::database())? {
@@ -156,7 +156,7 @@ impl Proxy {
             Verdict::Hide => return Err(Notice::hidden().into()),
         };
         let upgrade = headers::wanted_upgrade(request.headers()).cloned();
-        self.refuse_foreign(asked, &request, &admitted, upgrade.is_some())?;
+        self.refuse_foreign(asked, request, &admitted, upgrade.is_some())?;
         if target.path().starts_with(enter::OURS) {
             return state(&target, &admitted.route);
         }
@@ -205,7 +205,7 @@ impl Proxy {
     async fn forward(
         &self,
         asked: &Asked,
-        request: Request,
+        request: &mut Request,
         target: PathAndQuery,
         admitted: Admitted,
         upgrade: Option<HeaderValue>,
@@ -222,7 +222,7 @@ impl Proxy {
         };
         let beat = self.pulse.of(route.workspace);
         let taken = upgrade.as_ref().and_then(|protocol| Some((protocol.clone(), request.take_upgrade().ok()?)));
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, body) = std::mem::take(request).into_parts();
         beat.count(target.as_str().len() + 32 * parts.headers.len());
         if !parts.headers.contains_key(HOST)
             && let Ok(host) = HeaderValue::from_str(&asked.authority)

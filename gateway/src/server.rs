@@ -4,6 +4,7 @@
 //! request, gives up clients that vanish or never finish a request head, and bounds what it reads ahead.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -61,6 +62,7 @@ where
     let endpoint = Arc::new(endpoint);
     let local = listener.local_addr()?;
     let connections = TaskTracker::new();
+    let stopping = Arc::new((Notify::new(), AtomicBool::new(false)));
     let mut builder = Builder::new();
     builder.half_close(true).max_buf_size(BUFFER).timer(TokioTimer::new()).header_read_timeout(HEAD);
     loop {
@@ -86,22 +88,36 @@ where
             async move { Ok::<_, Infallible>(endpoint.get_response(from(request, local, remote)).await.into()) }
         });
         let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
-        let shutdown = shutdown.clone();
+        let stopping = stopping.clone();
         connections.spawn(async move {
             let mut connection = pin!(connection);
-            let end = tokio::select! {
-                end = connection.as_mut() => end,
-                () = closing.given_up() => return,
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+            let mut given_up = pin!(closing.given_up());
+            let mut stopped = pin!(stopping.0.notified());
+            let (mut waits, mut drains) = (false, false);
+            // Written out, because it runs for every request: what cannot have happened is not looked at.
+            poll_fn(|cx| {
+                if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                    if let Err(error) = end {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                    return Poll::Ready(());
                 }
-            };
-            if let Err(error) = end {
-                tracing::debug!(%error, "a connection ended");
-            }
+                if !waits {
+                    waits = true;
+                    let _registered = stopped.as_mut().poll(cx);
+                }
+                if !drains && stopping.1.load(Ordering::Acquire) {
+                    drains = true;
+                    connection.as_mut().graceful_shutdown();
+                    cx.waker().wake_by_ref();
+                }
+                if closing.ended.load(Ordering::Relaxed) { given_up.as_mut().poll(cx) } else { Poll::Pending }
+            })
+            .await;
         });
     }
+    stopping.1.store(true, Ordering::Release);
+    stopping.0.notify_waiters();
     drop(listener);
     connections.close();
     if tokio::time::timeout(grace, connections.wait()).await.is_err() {
@@ -127,7 +143,7 @@ struct HalfClose {
 
 #[derive(Default)]
 struct Closing {
-    ended: Notify,
+    ended: AtomicBool,
     /// Something was written since the last look.
     written: AtomicBool,
 }
@@ -140,9 +156,8 @@ impl HalfClose {
 }
 
 impl Closing {
-    /// Resolves when the peer has ended its side and nothing could be written to it for a while.
+    /// Resolves when nothing could be written to the peer for a while.
     async fn given_up(&self) {
-        self.ended.notified().await;
         loop {
             self.written.store(false, Ordering::Relaxed);
             tokio::time::sleep(HALF_CLOSED).await;
@@ -158,7 +173,7 @@ impl AsyncRead for HalfClose {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0 {
-            self.closing.ended.notify_one();
+            self.closing.ended.store(true, Ordering::Relaxed);
         }
         read
     }
