@@ -179,7 +179,8 @@ impl Fault for GitError {
                  source.credentials.\"{host}\"."
             ),
             Self::CredentialsRefused { host } => format!(
-                "Check that source.credentials.\"{host}\" has a user name and a token that is valid and may read the repository."
+                "Check that source.credentials.\"{host}\" has a user name and a valid token, or for SSH a key file \
+                 that this server can read, and that they may read the repository."
             ),
             Self::NoKey { host } => {
                 format!("Set source.credentials.\"{host}\".ssh_key to a private key file, or use the https:// address.")

@@ -71,6 +71,7 @@ pub(crate) struct Inner {
     stand_ins: std::collections::BTreeMap<String, String>,
     may_local: bool,
     known_hosts: KnownHosts,
+    blank: Mirror,
 }
 
 impl Git {
@@ -88,12 +89,16 @@ impl Git {
         };
         let mirrors = Mirrors::new(folder.clone());
         mirrors.sweep(KEEP)?;
+        let scratch = Scratch::new(&folder.join("tmp"))?;
+        let blank = Mirror { path: scratch.path().join("blank.git") };
+        blank.init()?;
         Ok(Self {
             inner: Arc::new(Inner {
                 client: Client::new(guard, config.source.timeout_seconds)?,
                 settings: config.source.clone(),
                 mirrors,
-                scratch: Scratch::new(&folder.join("tmp"))?,
+                scratch,
+                blank,
                 stand_ins: config.mirrors.clone(),
                 may_local: config.may_fetch_local(),
                 known_hosts: KnownHosts(folder.join("known_hosts")),
@@ -164,9 +169,11 @@ impl Git {
         F: FnOnce(Call) -> Result<T, GitError> + Send + 'static,
     {
         let wire = Wire::open(&self.inner.client, &address).await?;
+        let blank = self.inner.blank.clone();
         let (url, known_hosts, limit_mib) = (wire.url(), self.inner.known_hosts.clone(), self.inner.settings.max_mib);
         let done =
-            blocking(log, STREAM, move |reporter| work(Call { url, address, known_hosts, limit_mib, reporter })).await;
+            blocking(log, STREAM, move |reporter| work(Call { url, address, blank, known_hosts, limit_mib, reporter }))
+                .await;
         match done {
             // Limits are the caller's own doing; for the rest the way knows the reason behind the reason.
             Err(error @ (GitError::TooLarge { .. } | GitError::Cancelled | GitError::HostKeyChanged { .. })) => {

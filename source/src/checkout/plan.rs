@@ -38,6 +38,8 @@ pub(super) struct Part {
     pub branch: Option<Branch>,
     /// Submodules that are there: name, path and URL.
     pub modules: Vec<(String, String, String)>,
+    /// Whether some files are to have the line ends of Windows.
+    pub crlf: bool,
     /// Large files by the blob of their pointer.
     pub large: BTreeMap<Oid, PathBuf>,
 }
@@ -107,6 +109,7 @@ pub(super) async fn plan(
             origin: next.source.url.without_secrets(),
             branch: next.branch.clone(),
             modules: Vec::new(),
+            crlf: found.crlf,
             large,
         };
         enqueue(git, &next, found, &mut part, &mut queue, &mut diagnostics, parts.len());

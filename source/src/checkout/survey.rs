@@ -25,6 +25,8 @@ pub(super) struct Survey {
     pub unknown: Vec<String>,
     /// How many files have names that are no text.
     pub unnamed: usize,
+    /// Whether some files are to have the line ends of Windows.
+    pub crlf: bool,
     /// Pointers to large files.
     pub pointers: Vec<Pointer>,
     /// Where `.lfsconfig` says that large files are.
@@ -84,7 +86,9 @@ pub(super) fn survey(mirror: &Mirror, commit: &Commit, limit_mib: u64) -> Result
                     None => survey.unknown.push(path),
                 },
                 (Some(ObjectType::Blob), _) if name == ".gitattributes" => {
-                    has_lfs |= text(&repository, root, &path).is_some_and(|text| text.contains("filter=lfs"));
+                    let attributes = text(&repository, root, &path).unwrap_or_default();
+                    has_lfs |= attributes.contains("filter=lfs");
+                    survey.crlf |= attributes.contains("eol=crlf");
                 }
                 (Some(ObjectType::Blob), 0o100_644 | 0o100_755) => small.push((entry.id(), path)),
                 _ => {}

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{AttrCheckFlags, AttrValue, Index, ObjectType, Oid, Repository};
 
 use super::plan::{Part, inside};
 use crate::archive::Archive;
@@ -40,6 +41,10 @@ pub(super) fn write(archive: &mut Archive, part: &Part, room: &mut Room) -> io::
     let repository = part.mirror.open().map_err(io::Error::other)?;
     let tree =
         || -> Result<Oid, git2::Error> { Ok(repository.find_commit(Oid::from_str(part.commit.as_str())?)?.tree_id()) };
+    if part.crlf {
+        // Without a working copy, attributes are looked up in the index.
+        attributes(&repository, part).map_err(io::Error::other)?;
+    }
     let mut folders = vec![(tree().map_err(io::Error::other)?, part.work.clone())];
     while let Some((id, folder)) = folders.pop() {
         if !folder.is_empty() {
@@ -93,7 +98,43 @@ fn file(
     {
         return archive.link(path, target);
     }
+    let inner = path.strip_prefix(&part.work).unwrap_or(path).trim_start_matches('/');
+    if part.crlf
+        && mode != LINK
+        && wants_crlf(repository, inner)
+        && let Some(text) = with_crlf(blob.content())
+    {
+        return archive.file(path, permissions, &text);
+    }
     archive.file(path, permissions, blob.content())
+}
+
+fn attributes(repository: &Repository, part: &Part) -> Result<(), git2::Error> {
+    let commit = repository.find_commit(Oid::from_str(part.commit.as_str())?)?;
+    let mut index = Index::new()?;
+    index.read_tree(&commit.tree()?)?;
+    repository.set_index(&mut index)
+}
+
+/// Whether the attributes of a file say `eol=crlf`, and nothing says that it is no text.
+fn wants_crlf(repository: &Repository, path: &str) -> bool {
+    let attribute = |name| repository.get_attr(Path::new(path), name, AttrCheckFlags::INDEX_ONLY).ok().flatten();
+    attribute("eol") == Some("crlf") && AttrValue::from_string(attribute("text")) != AttrValue::False
+}
+
+/// A text with the line ends of Windows; `None` for what is no text or has them already.
+fn with_crlf(content: &[u8]) -> Option<Vec<u8>> {
+    if content.contains(&0) || content.contains(&b'\r') {
+        return None;
+    }
+    let mut out = Vec::with_capacity(content.len() + content.len() / 16);
+    for byte in content {
+        if *byte == b'\n' {
+            out.push(b'\r');
+        }
+        out.push(*byte);
+    }
+    Some(out)
 }
 
 fn is_target(target: &str) -> bool {

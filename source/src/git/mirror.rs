@@ -129,10 +129,16 @@ impl Mirror {
         if self.path.exists() {
             fs::remove_dir_all(&self.path)?;
         }
+        self.init()?;
+        self.open().map_err(|error| GitError::cache(&error))
+    }
+
+    /// Makes it, with nothing in it.
+    pub fn init(&self) -> Result<(), GitError> {
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false).initial_head("main").mkpath(true);
         Repository::init_opts(&self.path, &options).map_err(|error| GitError::cache(&error))?;
-        self.open().map_err(|error| GitError::cache(&error))
+        Ok(())
     }
 
     /// Whether it has a commit with all that belongs to it.

@@ -12,6 +12,7 @@ use super::access::{Address, Login};
 use super::client::Client;
 use super::door::Door;
 use super::known_hosts::KnownHosts;
+use super::mirror::Mirror;
 use super::refs::Refs;
 use super::tunnel::Tunnel;
 use crate::error::GitError;
@@ -75,6 +76,8 @@ pub(crate) struct Call {
     pub url: String,
     /// Where that leads.
     pub address: Address,
+    /// A repository with nothing in it.
+    pub blank: Mirror,
     /// Host keys.
     pub known_hosts: KnownHosts,
     /// The largest repository, in MiB.
@@ -91,7 +94,9 @@ impl Call {
         }
         let blame = Blame::default();
         let list = || -> Result<Refs, git2::Error> {
-            let mut remote = git2::Remote::create_detached(self.url.as_str())?;
+            // A remote of no repository would read the configuration of the server's user.
+            let blank = self.blank.open()?;
+            let mut remote = blank.remote_anonymous(&self.url)?;
             let connection = remote.connect_auth(Direction::Fetch, Some(self.callbacks(&blame)), None)?;
             let mut refs = Refs::default();
             for head in connection.list()? {

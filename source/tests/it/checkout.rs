@@ -77,6 +77,28 @@ async fn tags_and_requests_are_checked_out() {
     assert_eq!(read(folder.path(), "a"), "2");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn line_ends_of_windows_are_where_they_are_wanted() {
+    let world = World::new().await;
+    let repo = world.repo("r", &[("a", "1")]);
+    repo.git(&["checkout", "-q", "-b", "develop"]);
+    repo.write(&[(".gitattributes", "*.bat text eol=crlf\nraw.bat -text\n")]);
+    repo.commit(&[
+        ("run.bat", "a\r\nb\r\n"),
+        ("raw.bat", "a\nb\n"),
+        ("x.sh", "a\n"),
+        ("dir/.gitattributes", "* eol=crlf\n"),
+        ("dir/y", "y\n"),
+    ]);
+    let (folder, _) = unpack(checked_out(&world, &world.url("r")).await).await;
+    is_sound(folder.path());
+    assert_eq!(read(folder.path(), "run.bat"), "a\r\nb\r\n");
+    assert_eq!(read(folder.path(), "raw.bat"), "a\nb\n");
+    assert_eq!(read(folder.path(), "x.sh"), "a\n");
+    assert_eq!(read(folder.path(), "dir/y"), "y\r\n");
+    assert_eq!(git_in(folder.path(), &["rev-parse", "--abbrev-ref", "origin/HEAD"]), "origin/develop");
+}
+
 fn add_submodule(repo: &Repo, url: &str, path: &str, name: &str) {
     repo.git(&["submodule", "-q", "add", "--name", name, url, path]);
     repo.commit(&[]);

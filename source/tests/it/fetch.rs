@@ -257,3 +257,23 @@ async fn a_folder_of_this_machine_is_a_repository_too() {
     let is_dir = |name: &str| entries.iter().find(|entry| entry.name == name).map(|entry| entry.is_dir);
     assert_eq!((is_dir("link"), is_dir("out"), is_dir("a")), (Some(true), Some(false), Some(false)));
 }
+
+#[test]
+fn nobodys_configuration_or_environment_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    let text = "[url \"http://127.0.0.1:1/\"]\n\tinsteadOf = http://127.0.0.1\n[core]\n\tautocrlf = true\n";
+    std::fs::write(home.path().join(".gitconfig"), text).unwrap();
+    // The same journey again, as a user whose configuration leads everything astray.
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "fetch::what_is_in_the_cache_is_not_fetched_again",
+            "checkout::tags_and_requests_are_checked_out",
+        ])
+        .env("HOME", home.path())
+        .env("http_proxy", "http://127.0.0.1:1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("2 passed"), "{said}");
+}
