@@ -156,8 +156,11 @@ describe("a workspace's page", () => {
     const dialog = screen.getByRole("dialog");
     expect(dialog).toHaveTextContent("not pushed");
     expect(within(dialog).getByRole("button", { name: "Cancel" })).toHaveFocus();
+    await userEvent.click(within(dialog).getByRole("button", { name: "Cancel" }));
+    expect(screen.getByRole("button", { name: "Delete" })).toHaveFocus();
     expect(sent.some((call) => call.startsWith("DELETE"))).toBe(false);
-    await userEvent.click(within(dialog).getByRole("button", { name: "Delete it" }));
+    await userEvent.keyboard("{Enter}");
+    await userEvent.click(screen.getByRole("button", { name: "Delete it" }));
     await waitFor(() => expect(location.pathname).toBe("/"));
     expect(sent).toContain(`DELETE /v1/workspaces/${FOX.slug}`);
   });

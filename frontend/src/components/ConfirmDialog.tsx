@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, type ReactNode } from "react";
 
 interface Props {
   title: string;
@@ -10,16 +10,21 @@ interface Props {
   onCancel: () => void;
 }
 
-/** Asks before something that cannot be undone. The browser keeps the focus inside and gives it back. */
+/** Asks before something that cannot be undone. The browser keeps the focus inside. */
 export function ConfirmDialog({ title, confirm, danger = false, children, onConfirm, onCancel }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const cancel = useRef<HTMLButtonElement>(null);
   const heading = useId();
   const text = useId();
 
-  useEffect(() => {
-    const element = dialog.current;
-    element?.showModal();
-    return () => element?.close();
+  // Before the paint and before the dialog is taken away: React removes it, so the browser cannot give the focus back.
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    dialog.current?.showModal();
+    cancel.current?.focus();
+    return () => {
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
   }, []);
 
   return (
@@ -35,7 +40,7 @@ export function ConfirmDialog({ title, confirm, danger = false, children, onConf
       <h2 id={heading}>{title}</h2>
       <div id={text}>{children}</div>
       <div className="dialog-actions">
-        <button type="button" className="button" autoFocus onClick={onCancel}>
+        <button ref={cancel} type="button" className="button" onClick={onCancel}>
           Cancel
         </button>
         <button
