@@ -22,6 +22,8 @@ mod isolation;
 mod lifecycle;
 #[path = "docker/ports.rs"]
 mod ports;
+#[path = "docker/registry.rs"]
+mod registry;
 #[path = "docker/speed.rs"]
 mod speed;
 #[path = "docker/tools.rs"]

@@ -91,3 +91,17 @@ async fn new_tools_leave_old_workspaces_theirs() {
     assert_eq!(trial.shell(shows).await.unwrap().stdout, "two!");
     assert_eq!(later.observe(trial.id()).await.unwrap().spec, Some(trial.spec.hash()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tools_that_were_pruned_are_delivered_again() {
+    let Some(world) = world().await else { return };
+    let tools = world.docker.tools().await.unwrap();
+    let mut trial = world.trial();
+    for tool in &tools {
+        trial.spec.main.mounts.push(Mount::Tools { name: tool.name.clone(), target: tool.target.clone() });
+        world.engine.remove_volume(&tool.name, None::<RemoveVolumeOptions>).await.unwrap();
+    }
+    world.docker.up(&trial.spec).await.unwrap();
+    let shows = "/opt/steading/bin/inside; cat /opt/steading/ide/bin/node";
+    assert_eq!(trial.shell(shows).await.unwrap().stdout, "inside\none");
+}
