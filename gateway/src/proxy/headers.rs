@@ -35,25 +35,29 @@ fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Removes what belongs to one hop only (RFC 9110, section 7.6.1), the names in `Connection` included.
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        // Almost always `keep-alive`, `close` or `upgrade`, which are removed below anyway.
-        let listed: Vec<HeaderName> = tokens(headers)
-            .filter(|t| !matches_any(t, &["keep-alive", "close", "upgrade"]))
-            .filter_map(|t| HeaderName::from_bytes(t.as_bytes()).ok())
-            .filter(|name| name != HOST)
-            .collect();
-        for name in listed {
-            headers.remove(name);
-        }
-        headers.remove(CONNECTION);
+    remove(headers, |_| false);
+}
+
+/// The same, and whatever else `which` says, in one pass: this runs for every request.
+fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
+    let hop = |n: &HeaderName| {
+        [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE].iter().any(|hop| hop == n)
+    };
+    let mut gone: Vec<HeaderName> = headers.keys().filter(|name| hop(name) || which(name)).cloned().collect();
+    if gone.contains(&CONNECTION) {
+        let listed = tokens(headers).filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok());
+        gone.extend(listed.filter(|name| name != HOST));
     }
-    for name in [KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
+    for name in gone {
         headers.remove(name);
     }
 }
 
-fn matches_any(token: &str, names: &[&str]) -> bool {
-    token.is_empty() || names.iter().any(|n| token.eq_ignore_ascii_case(n))
+/// Whether a request's header must not pass beside the hop-by-hop ones.
+fn is_ours_to_set(name: &HeaderName) -> bool {
+    // `Expect: 100-continue` was between the client and us: we answer it when the body is wanted.
+    [EXPECT, FORWARDED, PROXY_AUTHORIZATION, HTTP2_SETTINGS, X_REAL_IP].iter().any(|own| own == name)
+        || name.as_str().strip_prefix("x-").is_some_and(|n| n.starts_with("steading-") || n.starts_with("forwarded-"))
 }
 
 /// Makes a request's headers ready for the container. `Host` stays: VS Code compares it with `Origin`.
@@ -65,19 +69,7 @@ pub fn for_container(
 ) {
     let trailers = headers.get_all(TE).iter().any(|v| v.as_bytes().eq_ignore_ascii_case(b"trailers"));
     let chunked = headers.contains_key(TRANSFER_ENCODING);
-    remove_hop_by_hop(headers);
-    // `Expect: 100-continue` was between the client and us: we answer it when the body is wanted.
-    for name in [EXPECT, FORWARDED, PROXY_AUTHORIZATION, HTTP2_SETTINGS, X_REAL_IP] {
-        headers.remove(name);
-    }
-    let foreign =
-        |name: &HeaderName| name.as_str().starts_with("x-steading-") || name.as_str().starts_with("x-forwarded-");
-    if headers.keys().any(foreign) {
-        let names: Vec<HeaderName> = headers.keys().filter(|n| foreign(n)).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
-    }
+    remove(headers, is_ours_to_set);
     cookie::strip(headers);
 
     if let Some(address) = client.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok()) {
