@@ -152,6 +152,8 @@ pub struct Facts {
     pub extensions: Option<VolumeId>,
     /// Deaths of the container within a minute of its start, one after the other.
     pub deaths: Deaths,
+    /// Where the last spec mounts the repository: a rebuild reads its configuration there.
+    pub root: Option<String>,
 }
 
 /// An image that the runtime has, and the configuration that comes with it.
@@ -311,7 +313,10 @@ impl Workspace {
                 self.facts.image = None;
                 self.spec = None;
             }
-            Change::Spec(spec) => self.spec = Some(*spec),
+            Change::Spec(spec) => {
+                self.facts.root = Some(spec.workspace_root.clone());
+                self.spec = Some(*spec);
+            }
             Change::Populated(populated) => self.facts.populated = Some(populated),
             Change::Hooks(fact) => self.facts.hooks = Some(fact),
             Change::PostStart(instance, started) => self.facts.post_start = Some((instance, started)),
@@ -341,6 +346,10 @@ impl Workspace {
         self.generation.0 += 1;
         self.failure = None;
         self.retry = None;
+        if desired == Desired::Running && matches!(self.phase, Phase::Failed | Phase::Stopped) {
+            // On its way again, also before a worker has looked: whoever waits must not see the old end.
+            self.phase = Phase::Pending;
+        }
         // The last death stays counted: starting again must not count it a second time.
         self.facts.deaths.count = 0;
     }
@@ -351,6 +360,7 @@ impl Workspace {
             return;
         }
         self.want(Desired::Running);
+        self.phase = Phase::Pending;
         self.rebuilds += 1;
         self.spec = None;
         self.warnings.clear();
