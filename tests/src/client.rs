@@ -41,6 +41,18 @@ impl Workspace {
         self.text("phase")
     }
 
+    /// The address of its editor.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.text("url")
+    }
+
+    /// The address of one of its ports.
+    #[must_use]
+    pub fn port_url(&self, port: u16) -> String {
+        self.url().replacen("://", &format!("://{port}-"), 1)
+    }
+
     /// The code of its failure; empty without one.
     #[must_use]
     pub fn failure(&self) -> &str {
@@ -107,9 +119,20 @@ impl Api {
         Ok(Workspace(self.ok(Method::POST, &format!("/workspaces/{name}/{verb}"), None).await?))
     }
 
+    /// Every workspace there is.
+    pub async fn list(&self) -> Result<Vec<Workspace>> {
+        let list = self.ok(Method::GET, "/workspaces?per_page=200&all=true", None).await?;
+        Ok(list["items"].as_array().into_iter().flatten().cloned().map(Workspace).collect())
+    }
+
+    /// Deletes, and does not wait.
+    pub async fn delete_soon(&self, name: &str) -> Result<()> {
+        self.ok(Method::DELETE, &format!("/workspaces/{name}"), None).await.map(drop)
+    }
+
     /// Deletes, and waits until it is gone.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        self.ok(Method::DELETE, &format!("/workspaces/{name}"), None).await?;
+        self.delete_soon(name).await?;
         self.gone(name).await
     }
 

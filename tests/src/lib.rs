@@ -1,13 +1,17 @@
 //! A world for journeys: a real `steading` process on a folder of its own, a real git server, the real
 //! container engine. It cleans up after itself and complains about what was left behind.
 
+pub mod browser;
 pub mod client;
 pub mod engine;
 pub mod git;
 pub mod server;
+pub mod settings;
 pub mod world;
 
+pub use browser::Browser;
 pub use client::{Api, Workspace};
 pub use git::GitServer;
 pub use server::Steading;
-pub use world::World;
+pub use settings::Settings;
+pub use world::{World, journey};

@@ -1,13 +1,16 @@
 //! Everything a journey needs, on free ports and in temporary folders.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
+use crate::client::{Api, Workspace};
 use crate::engine;
 use crate::git::GitServer;
 use crate::server::Steading;
+use crate::settings::Settings;
 
 /// A server, a git server, and what they left behind.
 #[derive(Debug)]
@@ -15,7 +18,7 @@ pub struct World {
     /// The server.
     pub steading: Steading,
     /// The git server.
-    pub git: GitServer,
+    pub git: Arc<GitServer>,
     folder: TempDir,
     installation: String,
 }
@@ -26,36 +29,63 @@ fn tools() -> Result<PathBuf> {
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.steading"), PathBuf::from);
     let ide = state.join("ide");
     ensure!(ide.join("inside").exists(), "{} has no tools: run script/test", ide.display());
-    Ok(ide)
+    Ok(ide.canonicalize()?)
+}
+
+/// The settings that let a server work without any registry.
+fn usual() -> Result<Settings> {
+    let ide = tools()?;
+    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let image = std::env::var("STEADING_TEST_IMAGE").unwrap_or_else(|_| "steading.test/base:bookworm".to_owned());
+    let name = image.rsplit_once(':').map_or(image.as_str(), |(name, _)| name);
+    Ok(Settings::default()
+        .env("STEADING_IDE__BUNDLE", &ide.join(format!("steading-ide-{arch}.tar")).display().to_string())
+        .env("STEADING_IDE__INSIDE", &ide.join("inside").display().to_string())
+        // Every public image is the local one.
+        .env("STEADING_MIRRORS", &format!("mcr.microsoft.com/devcontainers/base={name}"))
+        .env("STEADING_WORKSPACE__DEFAULT_IMAGE", &image))
+}
+
+/// Tells a story in a world of its own, and says what it left behind. Without a container engine it says
+/// so and passes.
+///
+/// # Errors
+/// When the story fails, or a container, volume or record of it is left.
+pub async fn journey(settings: Settings, story: impl AsyncFnOnce(&mut World) -> Result<()>) -> Result<()> {
+    if !engine::answers() {
+        eprintln!("skipped: no Docker Engine");
+        return Ok(());
+    }
+    let mut world = World::start(settings).await?;
+    let told = match story(&mut world).await {
+        Ok(()) => world.clear().await,
+        failed => failed,
+    };
+    if told.is_err() {
+        eprintln!("--- the server's log\n{}", world.steading.log());
+    }
+    told
 }
 
 impl World {
-    /// Starts everything with the default settings of a test.
-    pub async fn start() -> Result<Self> {
-        Self::start_with(&[]).await
+    /// Starts everything, with more settings than a test's usual ones.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn start(settings: Settings) -> Result<Self> {
+        Self::beside(Arc::new(GitServer::start().await?), settings)
     }
 
-    /// Starts everything with more settings, as environment variables.
-    pub async fn start_with(settings: &[(&str, &str)]) -> Result<Self> {
+    /// Another server, with the git server of a world that is there.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn beside(git: Arc<GitServer>, settings: Settings) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("steading-test-").tempdir()?;
-        let git = GitServer::start().await?;
-        let ide = tools()?;
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        let bundle = ide.join(format!("steading-ide-{arch}.tar"));
-        let image = std::env::var("STEADING_TEST_IMAGE").unwrap_or_else(|_| "steading.test/base:bookworm".to_owned());
-        let name = image.rsplit_once(':').map_or(image.as_str(), |(name, _)| name);
-        let own = [
-            ("STEADING_IDE__BUNDLE", bundle.display().to_string()),
-            ("STEADING_IDE__INSIDE", ide.join("inside").display().to_string()),
-            // Every public image is the local one.
-            ("STEADING_MIRRORS", format!("mcr.microsoft.com/devcontainers/base={name}")),
-            ("STEADING_WORKSPACE__DEFAULT_IMAGE", image.clone()),
-        ];
-        let env: Vec<(String, String)> = own
-            .into_iter()
-            .map(|(k, v)| (k.to_owned(), v))
-            .chain(settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).replace("{git}", git.host()))))
-            .collect();
+        let settings = settings.at(git.host());
+        std::fs::write(folder.path().join("steading.toml"), &settings.file)?;
+        let mut env = usual()?.env;
+        env.extend(settings.env);
         let steading = Steading::start(folder.path(), &env, 0)?;
         let installation = steading.installation.clone();
         Ok(Self { steading, git, folder, installation })
@@ -67,7 +97,56 @@ impl World {
         self.folder.path()
     }
 
+    /// The id on everything that its server makes.
+    #[must_use]
+    pub fn installation(&self) -> &str {
+        &self.installation
+    }
+
+    /// The API with the local token.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        self.steading.api()
+    }
+
+    /// A running workspace from one of the git server's repositories.
+    ///
+    /// # Errors
+    /// When it does not come to run.
+    pub async fn run(&self, repository: &str) -> Result<Workspace> {
+        self.run_source(&self.git.url(repository)).await
+    }
+
+    /// A running workspace from a source.
+    ///
+    /// # Errors
+    /// When it does not come to run.
+    pub async fn run_source(&self, source: &str) -> Result<Workspace> {
+        let api = self.api();
+        let made = api.create(source).await.with_context(|| format!("{source} was refused"))?;
+        api.until(made.id(), &["running"]).await.with_context(|| format!("{source} does not run"))
+    }
+
+    /// Deletes every workspace, and fails if anything of one is left.
+    ///
+    /// # Errors
+    /// When something is left.
+    pub async fn clear(&self) -> Result<()> {
+        let api = self.api();
+        let all = api.list().await?;
+        for workspace in &all {
+            api.delete_soon(workspace.id()).await?;
+        }
+        for workspace in &all {
+            api.gone(workspace.id()).await?;
+        }
+        self.assert_nothing_left()
+    }
+
     /// Fails if a container or volume of any workspace is still there.
+    ///
+    /// # Errors
+    /// When something is left.
     pub fn assert_nothing_left(&self) -> Result<()> {
         let containers = engine::containers(&self.installation).context("containers cannot be listed")?;
         ensure!(containers.is_empty(), "containers were left behind: {containers:?}");
