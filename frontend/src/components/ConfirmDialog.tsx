@@ -20,9 +20,12 @@ export function ConfirmDialog({ title, confirm, danger = false, children, onConf
   // Before the paint and before the dialog is taken away: React removes it, so the browser cannot give the focus back.
   useLayoutEffect(() => {
     const before = document.activeElement;
-    dialog.current?.showModal();
+    const element = dialog.current;
+    element?.showModal();
     cancel.current?.focus();
     return () => {
+      // Nothing outside can take the focus while it is open.
+      element?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
