@@ -33,12 +33,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(
-        config: Arc<Config>,
-        store: Store,
-        runtime: Arc<dyn Runtime>,
-        resolver: Resolver,
-    ) -> Self {
+    pub(crate) fn new(config: Arc<Config>, store: Store, runtime: Arc<dyn Runtime>, resolver: Resolver) -> Self {
         let permits = usize::try_from(config.worker.concurrency).unwrap_or(1).max(1);
         Self {
             holder: format!("worker-{}-{}", std::process::id(), &uuid::Uuid::new_v4().simple().to_string()[..8]),

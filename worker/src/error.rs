@@ -1,7 +1,7 @@
 //! What can end a step early.
 
-use steading_core::fault::{Class, Fault};
 use steading_core::failure::Failure;
+use steading_core::fault::{Class, Fault};
 use steading_core::report;
 use steading_core::runtime::RuntimeError;
 use steading_store::StoreError;

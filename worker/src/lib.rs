@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 mod account;
 mod archive;
 mod context;
+mod edited;
 mod engine;
 mod error;
 mod inquiry;

@@ -38,6 +38,20 @@ async fn a_rebuild_replaces_the_container_and_keeps_the_files() {
 }
 
 #[tokio::test]
+async fn a_rebuild_takes_the_configuration_as_it_was_edited_in_the_workspace() {
+    let world = World::new().await;
+    let id = world.workspace(&world.configured("ed", plain())).await;
+    world.settle(id).await;
+    let edited = r#"{"build": {"dockerfile": "Dockerfile"}, "remoteEnv": {"A": "1"}}"#;
+    world.fake.put_file(id, "/workspaces/ed/.devcontainer/devcontainer.json", edited);
+    world.fake.put_file(id, "/workspaces/ed/.devcontainer/Dockerfile", "FROM debian\nUSER 1000\n");
+    world.store.workspaces().want_rebuild(id).await.unwrap();
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running), "{:?}", world.load(id).await.failure);
+    let spec = world.load(id).await.spec.unwrap();
+    assert_eq!((spec.remote_user.as_str(), spec.remote_env["A"].as_deref()), ("1000", Some("1")));
+}
+
+#[tokio::test]
 async fn a_transient_fault_is_tried_again_and_forgotten() {
     let world = World::new().await;
     let id = world.workspace(&world.configured("t", plain())).await;

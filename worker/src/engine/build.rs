@@ -12,6 +12,7 @@ use steading_core::resolution::{ImageSource, Resolution};
 use steading_core::runtime::{BuildRequest, ImageInfo};
 use steading_core::workspace::{Change, HeldImage};
 use steading_core::{Class, Source};
+use steading_source::Unpacked;
 
 use super::journey::{Done, Journey};
 use super::resolve;
@@ -29,7 +30,8 @@ pub(super) async fn run(journey: &mut Journey<'_>) -> Result<Done, Trouble> {
         }
     };
     let had = tokio::time::timeout(Duration::from_secs(u64::from(minutes) * 60), having).await;
-    let info = had.unwrap_or_else(|_| Err(too_long(minutes))).map_err(|trouble| trouble.with_output(&watched.last()))?;
+    let info =
+        had.unwrap_or_else(|_| Err(too_long(minutes))).map_err(|trouble| trouble.with_output(&watched.last()))?;
     let (held, events) = hold(journey, &resolution, &info)?;
     journey.image = Some((held.image.clone(), info));
     Ok(Done { changes: vec![Change::Image(Box::new(held))], events })
@@ -59,16 +61,22 @@ async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) ->
         return Err(nothing_to_build());
     };
     let context = journey.context;
-    let described = serde_json::json!([repository_key(source.url.reveal()), commit, resolution.image]);
-    let tag = tag(context.store.installation(), &described.to_string());
-    // Another workspace of the same commit has built it; a rebuild looks afresh, with the engine's cache.
-    if journey.ws.rebuilds == 0
-        && let Some(info) = context.runtime.inspect(&tag).await.in_step("build")?
-    {
-        journey.log.write("build", "The image was built for this commit already");
-        return Ok(info);
-    }
-    let packed = context.resolver.git().context(source, commit, dockerfile, folder, log).await;
+    let described = serde_json::json!([repository_key(source.url.reveal()), commit, resolution.image]).to_string();
+    let installation = context.store.installation();
+    // A rebuild takes the files as they are in the workspace now. They must stay until it is done.
+    let unpacked = files_now(journey).await?;
+    let (tag, packed) = if let Some(unpacked) = &unpacked {
+        let rebuild = format!("{described} {} {}", journey.id(), journey.ws.rebuilds);
+        (tag(installation, &rebuild), unpacked.folder().context(dockerfile, folder))
+    } else {
+        let tag = tag(installation, &described);
+        // Another workspace of the same commit has built it.
+        if let Some(info) = context.runtime.inspect(&tag).await.in_step("build")? {
+            journey.log.write("build", "The image was built for this commit already");
+            return Ok(info);
+        }
+        (tag, context.resolver.git().context(source, commit, dockerfile, folder, log).await)
+    };
     let packed = packed.map_err(|fault| Trouble::of("build", &fault))?;
     let mirrors = &context.config.mirrors;
     let request = BuildRequest {
@@ -80,6 +88,19 @@ async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) ->
         labels: std::collections::BTreeMap::new(),
     };
     context.runtime.build(&request, packed.tar, log).await.in_step("build")
+}
+
+/// The files of the workspace, for a rebuild; `None` if they are out of reach.
+async fn files_now(journey: &Journey<'_>) -> Result<Option<Unpacked>, Trouble> {
+    if journey.ws.rebuilds == 0 || journey.ws.facts.populated.is_none() {
+        return Ok(None);
+    }
+    let Some(root) = resolve::root(journey).await? else { return Ok(None) };
+    let context = journey.context;
+    let Some(packed) = context.runtime.download(journey.id(), &root).await.in_step("build")? else { return Ok(None) };
+    journey.log.write("build", "Taking the files from the workspace");
+    let unpacked = context.resolver.git().unpack(packed).await;
+    unpacked.map(Some).map_err(|fault| Trouble::of("build", &fault))
 }
 
 fn nothing_to_build() -> Trouble {

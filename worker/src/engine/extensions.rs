@@ -61,8 +61,7 @@ pub(super) async fn seed(journey: &Journey<'_>, owner: Owner) -> Result<(), Trou
         return Ok(());
     }
     let text = serde_json::to_vec_pretty(&Value::Object(settings)).unwrap_or_default();
-    let items =
-        [Item::Folder("ide/"), Item::Folder("ide/Machine/"), Item::File("ide/Machine/settings.json", &text)];
+    let items = [Item::Folder("ide/"), Item::Folder("ide/Machine/"), Item::File("ide/Machine/settings.json", &text)];
     let packed = archive::pack(&items, owner).map_err(|error| unpacked(&error))?;
     journey.context.runtime.upload(journey.id(), STATE, packed).await.in_step("extensions")
 }
@@ -111,12 +110,7 @@ fn missing(image: &str, user: &str, told: &Value) -> Vec<Diagnostic> {
     notes
 }
 
-async fn install(
-    journey: &Journey<'_>,
-    spec: &PodSpec,
-    ide: &Service,
-    ids: &[String],
-) -> Result<Vec<Change>, Trouble> {
+async fn install(journey: &Journey<'_>, spec: &PodSpec, ide: &Service, ids: &[String]) -> Result<Vec<Change>, Trouble> {
     let mut warnings = Vec::new();
     for id in ids {
         journey.log.write("ide", &format!("Installing the extension {id}"));

@@ -236,9 +236,7 @@ fn interrupted(hook: &Hook, ended: &Ended) -> Trouble {
 fn failure(hook: &Hook, ended: &Ended, minutes: u32) -> Failure {
     let (stage, origin) = (hook.stage, &hook.origin);
     let (code, message) = match ended.exit {
-        inside::TIMED_OUT => {
-            ("hook-timed-out", format!("{stage} of {origin} did not end within {minutes} minutes"))
-        }
+        inside::TIMED_OUT => ("hook-timed-out", format!("{stage} of {origin} did not end within {minutes} minutes")),
         exit => ("hook-failed", format!("{stage} of {origin} ended with exit code {exit}")),
     };
     let failure = Failure {

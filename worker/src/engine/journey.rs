@@ -366,7 +366,8 @@ impl<'a> Journey<'a> {
             self.image = None;
             changes.push(Change::ImageGone);
         }
-        let event = EventKind::Retrying { step: step.to_owned(), attempt: attempts, message: failure.message, not_before };
+        let event =
+            EventKind::Retrying { step: step.to_owned(), attempt: attempts, message: failure.message, not_before };
         self.record(changes, vec![event]).await?;
         Ok(None)
     }

@@ -23,8 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Done, Trouble> {
     let Some(spec) = journey.ws.spec.clone() else { return Ok(Done::default()) };
-    let told: Inside =
-        spec.main.env.get(VARIABLE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let told: Inside = spec.main.env.get(VARIABLE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
     for service in spec.services.iter().filter(|service| seen.services.get(&service.name) != Some(&true)) {
         wait_for(journey, service, told.gate.is_some(), seen).await?;
     }

@@ -39,8 +39,7 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     extensions::seed(journey, owner).await?;
     let mut changes = vec![Change::Populated(Populated { volume, commit })];
     // A container without hooks has run them all.
-    if let (Some(instance), Some(started_at), Some(image)) =
-        (&seen.instance, seen.started_at, &journey.ws.facts.image)
+    if let (Some(instance), Some(started_at), Some(image)) = (&seen.instance, seen.started_at, &journey.ws.facts.image)
         && journey.ws.facts.hooks.is_none()
         && let Some(first) = hooks::none_at_first(&image.config, instance, started_at)
     {
@@ -83,13 +82,9 @@ fn broke_off(message: &str) -> Trouble {
 pub(super) fn pack_ahead(journey: &mut Journey<'_>, spec: &PodSpec) {
     let facts = &journey.ws.facts;
     let commit = facts.resolution.as_ref().and_then(|resolution| resolution.commit.clone());
-    if let (None, None, Some(commit), Source::Git(source), Some(owner)) = (
-        &facts.populated,
-        &journey.packing,
-        commit,
-        journey.ws.source.clone(),
-        journey.context.owner(&owner_key(spec)),
-    ) {
+    if let (None, None, Some(commit), Source::Git(source), Some(owner)) =
+        (&facts.populated, &journey.packing, commit, journey.ws.source.clone(), journey.context.owner(&owner_key(spec)))
+    {
         pack(journey, source, commit, owner);
     }
 }

@@ -27,12 +27,8 @@ pub(super) async fn run(journey: &mut Journey<'_>, step: &Step, seen: &Observed)
         Step::Resume => context.runtime.resume(journey.id()).await.in_step("resume").map(|()| Done::default()),
         Step::Down => down::stop(journey, seen).await,
         Step::Remove => down::remove(journey).await,
-        Step::Wait(_) | Step::Settle(_) => Err(Trouble::found(
-            "settle",
-            "nothing-to-do",
-            "there is nothing to do".to_owned(),
-            "",
-            Class::Permanent,
-        )),
+        Step::Wait(_) | Step::Settle(_) => {
+            Err(Trouble::found("settle", "nothing-to-do", "there is nothing to do".to_owned(), "", Class::Permanent))
+        }
     }
 }

@@ -44,12 +44,7 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
 }
 
 /// Counts the death of the container that is there; `true` once it has died too often.
-fn count_death(
-    journey: &Journey<'_>,
-    seen: &Observed,
-    changes: &mut Vec<Change>,
-    events: &mut Vec<EventKind>,
-) -> bool {
+fn count_death(journey: &Journey<'_>, seen: &Observed, changes: &mut Vec<Change>, events: &mut Vec<EventKind>) -> bool {
     let known = &journey.ws.facts.deaths;
     let is_ours = journey.ws.spec.as_ref().is_some_and(|spec| seen.spec == Some(spec.hash()));
     let Some(ContainerState::Down { exit, oom, .. }) = seen.main().filter(|_| is_ours) else { return false };

@@ -31,6 +31,7 @@ pub(super) fn service(setting: &Setting<'_>, merged: &Merged, user: &str, folder
         "--disable-update-check",
         "--disable-workspace-trust",
         "--disable-getting-started-override",
+        "--ignore-last-opened",
         // Our own asking whether it is ready must not become the folder that people get.
         "--ignore-last-opened",
         "--reconnection-grace-time",
@@ -54,7 +55,7 @@ pub(super) fn service(setting: &Setting<'_>, merged: &Merged, user: &str, folder
     }
 }
 
-fn environment(config: &Config, slug: &str) -> [(String, String); 3] {
+fn environment(config: &Config, slug: &str) -> [(String, String); 2] {
     let url = config.public_url();
     let port = url.port.map(|p| format!(":{p}")).unwrap_or_default();
     let gallery = config.ide.gallery.trim_end_matches('/');
@@ -67,6 +68,5 @@ fn environment(config: &Config, slug: &str) -> [(String, String); 3] {
         // VS Code puts the number in the place of {{port}}, so that its own port list has our URLs.
         ("VSCODE_PROXY_URI".to_owned(), format!("{}://{{{{port}}}}-{slug}.{}{port}/", url.scheme, url.domain)),
         ("EXTENSIONS_GALLERY".to_owned(), gallery.to_string()),
-        ("STEADING_IDE_CACHE".to_owned(), format!("{STATE}/ide-cache")),
     ]
 }
