@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Phase, WorkspaceEvent } from "../src/api/types";
-import { headline, station, steps } from "../src/workspace/phases";
+import { headline, isMoving, station, steps } from "../src/workspace/phases";
 import { label, offered } from "../src/workspace/operations";
 import { told } from "../src/workspace/story";
 
@@ -92,6 +92,16 @@ describe("the headline", () => {
       "It did not get past “Image”.",
     );
     expect(headline({ ...at("running"), desired: "deleted" }, [])).toBe("Being deleted…");
+  });
+});
+
+describe("a workspace", () => {
+  it("moves until it is what its owner wants", () => {
+    expect(isMoving({ phase: "building", desired: "running" })).toBe(true);
+    expect(isMoving({ phase: "stopped", desired: "running" })).toBe(true);
+    expect(isMoving({ phase: "failed", desired: "deleted" })).toBe(true);
+    expect(isMoving({ phase: "failed", desired: "running" })).toBe(false);
+    expect(isMoving({ phase: "running", desired: "running" })).toBe(false);
   });
 });
 

@@ -6,7 +6,7 @@ import type { WorkspaceSummary } from "../api/types";
 import { usePoll } from "../poll";
 import { navigate, useLocation } from "../router";
 import { enterPath } from "../workspace/operations";
-import { isSettled } from "../workspace/phases";
+import { isMoving } from "../workspace/phases";
 import { shortSource } from "../workspace/source";
 import { ProblemCard, withCode } from "./Card";
 import { Link } from "./Link";
@@ -35,7 +35,7 @@ export function WorkspaceList() {
   const items = data?.items;
 
   useEffect(() => {
-    setPace(items?.some((item) => !isSettled(item.phase)) ? BUSY : CALM);
+    setPace(items?.some(isMoving) ? BUSY : CALM);
   }, [items]);
 
   const pages = Math.max(1, Math.ceil((data?.total ?? 0) / PER_PAGE));

@@ -44,6 +44,14 @@ export function isSettled(phase: Phase): boolean {
   return phase === "running" || phase === "stopped" || phase === "deleted" || phase === "failed";
 }
 
+/** Whether something is about to change by itself, so that looking again soon is worth it. */
+export function isMoving({ phase, desired }: Pick<Workspace, "phase" | "desired">): boolean {
+  if (!isSettled(phase)) return true;
+  if (desired === "deleted") return phase !== "deleted";
+  // A failure rests, whatever was wanted.
+  return phase !== "failed" && phase !== desired;
+}
+
 /** Whether a start is under way or done, so that its stations are worth showing. */
 export function showsSteps(phase: Phase): boolean {
   return phase !== "stopping" && phase !== "stopped" && phase !== "deleting" && phase !== "deleted";
