@@ -13,11 +13,11 @@ pub(crate) enum Trouble {
     /// database does not answer.
     Store(StoreError),
     /// The image that the spec names is not on the runtime any more.
-    ImageGone(Failure),
+    ImageGone(Box<Failure>),
     /// The step failed.
     Fault {
         /// As people are told it.
-        failure: Failure,
+        failure: Box<Failure>,
         /// Whether trying again can help.
         class: Class,
     },
@@ -31,7 +31,7 @@ impl Trouble {
         if chain != failure.message {
             tracing::debug!(step, cause = %chain, "a step failed");
         }
-        Self::Fault { failure, class: fault.class() }
+        Self::Fault { failure: Box::new(failure), class: fault.class() }
     }
 
     /// A fault that the worker itself found.
@@ -44,13 +44,13 @@ impl Trouble {
             retryable: class == Class::Transient,
             output: None,
         };
-        Self::Fault { failure, class }
+        Self::Fault { failure: Box::new(failure), class }
     }
 
     /// A fault of the runtime in a step.
     pub(crate) fn runtime(step: &'static str, error: &RuntimeError) -> Self {
         match error {
-            RuntimeError::ImageGone(_) => Self::ImageGone(Failure::from_fault(step, error)),
+            RuntimeError::ImageGone(_) => Self::ImageGone(Box::new(Failure::from_fault(step, error))),
             other => Self::of(step, other),
         }
     }
@@ -59,7 +59,7 @@ impl Trouble {
     pub(crate) fn with_output(self, output: &str) -> Self {
         match self {
             Self::Fault { failure, class } if failure.output.is_none() => {
-                Self::Fault { failure: failure.with_output(output), class }
+                Self::Fault { failure: Box::new(failure.with_output(output)), class }
             }
             other => other,
         }

@@ -1,6 +1,8 @@
 //! Ends the driver at every await point of every step, and drives again: it must come to the same end,
 //! with every hook run once and nothing doubled.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 #[path = "world/world.rs"]
 mod world;
 

@@ -1,5 +1,7 @@
 //! From a URL to Running, and every turn it can take.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 #[path = "world/world.rs"]
 mod world;
 

@@ -1,5 +1,7 @@
 //! Everything that can go wrong on the way, and what becomes of it.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
 #[path = "world/world.rs"]
 mod world;
 

@@ -351,7 +351,7 @@ impl<'a> Journey<'a> {
         tracing::info!(workspace.id = %self.id(), step, code = failure.code, attempts, "{}", failure.message);
         self.log.write(stream_of(step), &told(&failure));
         if !may_help || limit.is_some_and(|limit| attempts >= limit) {
-            self.record(vec![Change::Failed(failure)], Vec::new()).await?;
+            self.record(vec![Change::Failed(*failure)], Vec::new()).await?;
             return Ok(None);
         }
         let wait = if image_gone {

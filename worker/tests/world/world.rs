@@ -1,6 +1,7 @@
 //! A worker on the runtime in memory, with a database and repositories in a temporary folder.
 
 #![allow(dead_code, reason = "each test uses its own part of the world")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use std::path::PathBuf;
 use std::process::Command;
