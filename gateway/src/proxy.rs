@@ -31,7 +31,7 @@ use poem::middleware::ReqId;
 use poem::{Addr, Request, Response};
 use steading_core::config::Config;
 use steading_core::route::Host;
-use steading_core::routes::{Route, Routes};
+use steading_core::routes::Routes;
 use steading_core::runtime::{Runtime, RuntimeError};
 use tokio::time::timeout;
 
@@ -158,9 +158,9 @@ impl Proxy {
         let upgrade = headers::wanted_upgrade(request.headers()).cloned();
         self.refuse_foreign(asked, request, &admitted, upgrade.is_some())?;
         if target.path().starts_with(enter::OURS) {
-            return state(&target, &admitted.route);
+            return state(&target, &admitted);
         }
-        if let Some(notice) = Notice::of_state(&admitted.route, &self.control) {
+        if let Some(notice) = Notice::of_state(&admitted.route, admitted.is_inside, &self.control) {
             return Err(notice.into());
         }
         self.forward(asked, request, target, admitted, upgrade).await
@@ -222,11 +222,11 @@ impl Proxy {
         };
         let beat = self.pulse.of(route.workspace);
         let taken = upgrade.as_ref().and_then(|protocol| Some((protocol.clone(), request.take_upgrade().ok()?)));
+        let has_authority = request.original_uri().authority().is_some();
         let (mut parts, body) = std::mem::take(request).into_parts();
         beat.count(target.as_str().len() + 32 * parts.headers.len());
-        if !parts.headers.contains_key(HOST)
-            && let Ok(host) = HeaderValue::from_str(&asked.authority)
-        {
+        // A target with an authority of its own makes the header void (RFC 9112, section 3.2.2).
+        if has_authority && let Ok(host) = HeaderValue::from_str(&asked.authority) {
             parts.headers.insert(HOST, host);
         }
         let stay = taken.is_some().then(|| Stay::new(&self.directory, &asked.host, &asked.label, &parts.headers));
@@ -247,7 +247,10 @@ impl Proxy {
             Notice::of_trouble(&trouble, route, port, &self.control)
         };
         let (Some((_, browser)), Some(stay)) = (taken, stay) else {
-            let mut answer = way.exchange(head, body).await.map_err(failed)?;
+            let mut answer = way.exchange(head, body).await.map_err(&failed)?;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(failed(Trouble::Unasked).into());
+            }
             headers::for_browser(answer.headers_mut());
             return Ok(answer.into());
         };
@@ -274,8 +277,9 @@ impl Proxy {
 }
 
 /// What a waiting page asks: `{"state": "starting", "phase": "building", "message": "…"}`.
-fn state(target: &PathAndQuery, route: &Route) -> Result<Response, Box<Notice>> {
-    if target.path() != "/.steading/state" {
+fn state(target: &PathAndQuery, admitted: &Admitted) -> Result<Response, Box<Notice>> {
+    let route = &admitted.route;
+    if target.path() != "/.steading/state" || !admitted.is_inside {
         return Err(Notice::hidden().into());
     }
     let state = serde_json::json!({

@@ -72,6 +72,31 @@ async fn a_failed_workspace_says_why_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_guest_at_a_shared_port_is_not_told_why() {
+    let world = World::start().await;
+    let failure = Failure {
+        step: "build".to_owned(),
+        code: "build-failed".to_owned(),
+        message: "The secret build failed.".to_owned(),
+        hint: None,
+        retryable: false,
+        output: None,
+    };
+    world
+        .change(|fox| {
+            fox.visibility.insert(3000, steading_core::routes::Visibility::Public);
+            (fox.phase, fox.failure) = (Phase::Failed, Some(failure));
+        })
+        .await;
+    let answer = world.send(world.strange("3000-fox", "/").body("").unwrap()).await;
+    assert_eq!(answer.status(), 503);
+    let told = text(answer).await;
+    assert!(told.contains("workspace-unavailable") && !told.contains("secret"), "{told}");
+    let state = world.send(world.strange("3000-fox", "/.steading/state").body("").unwrap()).await;
+    assert_eq!(state.status(), 404);
+}
+
+#[tokio::test]
 async fn a_port_without_a_program_says_so() {
     let world = World::start().await;
     let request = world.strange("3000-fox", "/").header("cookie", "steading_entry=mine").body("").unwrap();

@@ -324,6 +324,8 @@ async fn requests_that_make_no_sense_are_refused() {
     assert!(world.raw(&twice).await.starts_with("HTTP/1.1 404"));
     let connect = format!("CONNECT {host} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     assert!(world.raw(&connect).await.starts_with("HTTP/1.1 400"));
+    let absolute = format!("GET http://localhost/ HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    assert!(world.raw(&absolute).await.starts_with("HTTP/1.1 404"));
     let smuggled = format!("POST / HTTP/1.1\r\nhost: {host}\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello");
     assert!(world.raw(&smuggled).await.starts_with("HTTP/1.1 400"));
 }

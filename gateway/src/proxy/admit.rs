@@ -16,6 +16,8 @@ use crate::directory::Directory;
 pub struct Admitted {
     /// Where it leads.
     pub route: Arc<Route>,
+    /// Whether they may enter the workspace itself, and so know how it fares.
+    pub is_inside: bool,
 }
 
 /// What becomes of a request.
@@ -63,16 +65,19 @@ fn decide(route: Option<Arc<Route>>, port: Option<u16>, principal: Option<&Princ
         }
         _ => Visibility::Private,
     };
-    let allowed = |route: &Route| match (visibility, principal) {
-        (Visibility::Public, _) => true,
-        (_, None) => false,
-        (Visibility::SignedIn, Some(who)) if who.scope == Scope::All => true,
-        (_, Some(who)) => access::may(who, Action::Enter, route.owner),
+    let Some(route) = route else {
+        return if principal.is_none() { Verdict::SignIn } else { Verdict::Hide };
     };
-    match (route, principal) {
-        (Some(route), _) if allowed(&route) => Verdict::Admit(Admitted { route }),
-        (_, None) => Verdict::SignIn,
-        _ => Verdict::Hide,
+    let is_inside = principal.is_some_and(|who| access::may(who, Action::Enter, route.owner));
+    let is_shared = match visibility {
+        Visibility::Public => true,
+        Visibility::SignedIn => principal.is_some_and(|who| who.scope == Scope::All),
+        Visibility::Private => false,
+    };
+    match principal {
+        _ if is_inside || is_shared => Verdict::Admit(Admitted { route, is_inside }),
+        None => Verdict::SignIn,
+        Some(_) => Verdict::Hide,
     }
 }
 

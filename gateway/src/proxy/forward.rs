@@ -32,6 +32,9 @@ pub enum Trouble {
     /// What listens there broke off, or does not speak HTTP.
     #[error("the connection into the workspace broke: {0}")]
     Broken(hyper::Error),
+    /// It changes to another protocol though nobody asked.
+    #[error("the program changed the protocol unasked")]
+    Unasked,
 }
 
 /// What is sent, apart from its body.

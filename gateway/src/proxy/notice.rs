@@ -133,13 +133,21 @@ impl Notice {
             .again_in(2)
     }
 
-    /// What a workspace's state calls for; `None` if it is ready.
-    pub fn of_state(route: &Route, control: &str) -> Option<Self> {
+    /// All that a guest at a shared port is told of a workspace that is not ready.
+    fn unavailable() -> Self {
+        let message = "The workspace behind this address is not running right now.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "workspace-unavailable", "Not running", message)
+            .with_hint("Ask its owner to start it.")
+    }
+
+    /// What a workspace's state calls for; `None` if it is ready. Only who may enter is told the reasons.
+    pub fn of_state(route: &Route, is_inside: bool, control: &str) -> Option<Self> {
         let slug = &route.slug;
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let mut notice = match State::of(route) {
             State::Ready => return None,
             State::Gone => return Some(Self::hidden()),
+            _ if !is_inside => return Some(Self::unavailable()),
             State::Starting => return Some(Self::starting(route, progress(route.phase), control)),
             State::Stopped => {
                 let message = format!("The workspace {slug} is stopped. Its files are kept.");
@@ -181,7 +189,7 @@ impl Notice {
             (Trouble::Dial(RuntimeError::Gone), _) => {
                 Self::starting(route, "Its container is not there. Steading is looking after it.", control)
             }
-            (Trouble::Dial(RuntimeError::NoListener(_)) | Trouble::Broken(_), None) => {
+            (Trouble::Dial(RuntimeError::NoListener(_)) | Trouble::Broken(_) | Trouble::Unasked, None) => {
                 Self::starting(route, "The editor is about to answer.", control)
             }
             (Trouble::Dial(RuntimeError::NoListener(_)), Some(port)) => {
@@ -191,7 +199,7 @@ impl Notice {
                     "Start the program in the workspace's terminal, on port {port}, and load this again."
                 ))
             }
-            (Trouble::Broken(_), Some(port)) => {
+            (Trouble::Broken(_) | Trouble::Unasked, Some(port)) => {
                 let message = format!("The program on port {port} gave no proper HTTP answer.");
                 Self::new(StatusCode::BAD_GATEWAY, "bad-answer", "No proper answer", message)
                     .with_hint("See its output in the workspace's terminal. If it speaks another protocol, use SSH.")
