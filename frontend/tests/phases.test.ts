@@ -95,6 +95,19 @@ describe("the headline", () => {
   });
 });
 
+describe("hooks that run on", () => {
+  it("are told until they end", () => {
+    const started = [
+      ...START,
+      event(12, "phase", { phase: "running" }),
+      event(12, "hook-started", { stage: "x" }),
+    ];
+    expect(headline(at("running"), started)).toBe("Ready. x is still running.");
+    const ended = [...started, event(14, "hook-finished", { stage: "x", exit: 0 })];
+    expect(headline(at("running"), ended)).toMatch(/^Ready\. Open/);
+  });
+});
+
 describe("a workspace", () => {
   it("moves until it is what its owner wants", () => {
     expect(isMoving({ phase: "building", desired: "running" })).toBe(true);

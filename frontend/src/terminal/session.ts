@@ -26,7 +26,6 @@ export interface Session {
 
 /** The console is dark in both themes, as programs expect. */
 const THEME = {
-  background: "#131916",
   foreground: "#e3e7df",
   cursor: "#e7b04c",
   cursorAccent: "#131916",
@@ -51,9 +50,10 @@ const THEME = {
 
 /** Puts a terminal of a workspace into an element. */
 export function openTerminal({ name, element, onOpen, onEnd, onLeave }: Options): Session {
+  const style = getComputedStyle(element);
   const terminal = new Terminal({
-    theme: THEME,
-    fontFamily: getComputedStyle(element).fontFamily,
+    theme: { ...THEME, background: style.getPropertyValue("--console").trim() },
+    fontFamily: style.fontFamily,
     fontSize: 14,
     cursorBlink: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
     scrollback: 5000,

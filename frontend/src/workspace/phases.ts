@@ -166,6 +166,13 @@ function text(value: unknown): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+/** Hooks later than `waitFor` run on while people already work. */
+function runsOn(events: readonly WorkspaceEvent[]): string | undefined {
+  const last = sinceWanted(events).findLast((e) => /^(hook-|warned|died)/.test(e.event));
+  if (last?.event !== "hook-started") return undefined;
+  return `Ready. ${text(last.detail.stage) ?? "A setup command"} is still running.`;
+}
+
 /** Where a workspace stands, in one short sentence: what is shown and read aloud. */
 export function headline(
   workspace: Pick<Workspace, "phase" | "failure" | "desired">,
@@ -176,7 +183,7 @@ export function headline(
     case "pending":
       return "Waiting for a worker…";
     case "running":
-      return "Ready. Open VS Code and start working.";
+      return runsOn(events) ?? "Ready. Open VS Code and start working.";
     case "stopping":
       return "Stopping…";
     case "stopped":
