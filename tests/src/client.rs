@@ -69,7 +69,6 @@ impl Api {
     }
 
     /// A request to a path under `/v1`, with the token if there is one.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}/v1{path}", self.base));
         match &self.token {
