@@ -198,8 +198,6 @@ pub struct Policy {
     pub security_options: Vec<String>,
     /// Devices of the host that may be given.
     pub devices: Vec<String>,
-    /// The host's network namespace.
-    pub host_network: bool,
     /// Variables of the server that `${localEnv:NAME}` may read.
     pub local_env: Vec<String>,
 }
