@@ -17,11 +17,15 @@ class FakeSource {
 }
 
 let seq = 0;
-/** Says something on a workspace's stream. */
-function say(stream: "events" | "logs", item: Record<string, unknown>): void {
-  const source = FakeSource.all.findLast((one) => one.url.endsWith(`/${stream}`));
+/** Says something on a workspace's stream, once the page listens. */
+async function say(stream: "events" | "logs", item: Record<string, unknown>): Promise<void> {
+  const source = await waitFor(() => {
+    const found = FakeSource.all.findLast((one) => one.url.endsWith(`/${stream}`));
+    if (!found) throw new Error(`nobody listens to ${stream}`);
+    return found;
+  });
   act(() =>
-    source?.onmessage?.({ data: JSON.stringify({ seq: ++seq, at: new Date().toISOString(), ...item }) }),
+    source.onmessage?.({ data: JSON.stringify({ seq: ++seq, at: new Date().toISOString(), ...item }) }),
   );
 }
 
@@ -111,7 +115,7 @@ describe("a workspace's page", () => {
     expect(await screen.findByText("Getting the image…")).toBeVisible();
     expect(screen.queryByRole("link", { name: /Open VS Code/ })).toBeNull();
     workspace = { ...workspace, phase: "running" };
-    say("events", { event: "phase", detail: { phase: "running" } });
+    await say("events", { event: "phase", detail: { phase: "running" } });
     const link = await screen.findByRole("link", { name: /Open VS Code/ });
     expect(link).toHaveAttribute("href", `/enter?host=${FOX.slug}&path=/`);
     expect(screen.getByText(/^Ready\. Open/)).toHaveAttribute("role", "status");
@@ -120,8 +124,8 @@ describe("a workspace's page", () => {
   it("shows the log as text, by stream", async () => {
     await open(`/workspaces/${FOX.slug}`);
     await screen.findByRole("log");
-    say("logs", { stream: "build", text: "\u001b[31m<b>red</b>" });
-    say("logs", { stream: "clone", text: "cloned" });
+    await say("logs", { stream: "build", text: "\u001b[31m<b>red</b>" });
+    await say("logs", { stream: "clone", text: "cloned" });
     expect(await screen.findByText("<b>red</b>")).toHaveClass("fg-red");
     await userEvent.selectOptions(screen.getByLabelText("Show output of"), "clone");
     expect(screen.queryByText("<b>red</b>")).toBeNull();
