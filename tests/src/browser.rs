@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::header::{COOKIE, HOST, LOCATION, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
+use crate::client::Workspace;
 use crate::server::Steading;
 
 /// So many redirects in a row are a circle.
@@ -102,6 +103,16 @@ impl Browser {
             }
         }
         bail!("{url} redirects for ever")
+    }
+
+    /// Fails unless the page behind a workspace's address is VS Code's.
+    ///
+    /// # Errors
+    /// When it is another page, or none.
+    pub async fn sees_editor(&self, workspace: &Workspace) -> Result<()> {
+        let (status, page) = self.page(workspace.url()).await?;
+        ensure!(status.is_success() && page.contains("workbench"), "{}: {status}: {page}", workspace.url());
+        Ok(())
     }
 
     /// Opens a page and reads it.

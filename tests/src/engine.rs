@@ -22,6 +22,12 @@ pub fn answers() -> bool {
     docker(&["version", "--format", "{{.Server.Version}}"]).is_ok()
 }
 
+/// The filter for everything of one workspace.
+#[must_use]
+pub fn of(workspace: &str) -> String {
+    format!("label=dev.steading/workspace={workspace}")
+}
+
 /// Containers of an installation, running or not, by name.
 pub fn containers(installation: &str) -> Result<Vec<String>> {
     names(&["ps", "--all", "--filter", &format!("label={LABEL}={installation}"), "--format", "{{.Names}}"])

@@ -2,16 +2,20 @@
 //! container engine. It cleans up after itself and complains about what was left behind.
 
 pub mod browser;
+pub mod cli;
 pub mod client;
 pub mod engine;
 pub mod git;
+pub mod proxy;
 pub mod server;
 pub mod settings;
 pub mod world;
 
 pub use browser::Browser;
+pub use cli::Cli;
 pub use client::{Api, Workspace};
 pub use git::GitServer;
+pub use proxy::Proxy;
 pub use server::Steading;
 pub use settings::Settings;
-pub use world::{World, journey};
+pub use world::{World, eventually, journey};

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
@@ -56,7 +57,7 @@ pub async fn journey(settings: Settings, story: impl AsyncFnOnce(&mut World) -> 
         eprintln!("skipped: no Docker Engine");
         return Ok(());
     }
-    let mut world = World::start(settings).await?;
+    let mut world = World::start_with(settings).await?;
     let told = match story(&mut world).await {
         Ok(()) => world.clear().await,
         failed => failed,
@@ -67,12 +68,32 @@ pub async fn journey(settings: Settings, story: impl AsyncFnOnce(&mut World) -> 
     told
 }
 
+/// Looks again and again until there is an answer; `None` if there is none in half a minute.
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < deadline {
+        if let Some(found) = look().await {
+            return Some(found);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    None
+}
+
 impl World {
-    /// Starts everything, with more settings than a test's usual ones.
+    /// Starts everything, with a test's usual settings.
     ///
     /// # Errors
     /// When something does not start.
-    pub async fn start(settings: Settings) -> Result<Self> {
+    pub async fn start() -> Result<Self> {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// The same with more settings.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn start_with(settings: Settings) -> Result<Self> {
         Self::beside(Arc::new(GitServer::start().await?), settings)
     }
 
@@ -125,6 +146,37 @@ impl World {
         let api = self.api();
         let made = api.create(source).await.with_context(|| format!("{source} was refused"))?;
         api.until(made.id(), &["running"]).await.with_context(|| format!("{source} does not run"))
+    }
+
+    /// Fails unless a command in a workspace ends well and says just this.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn says(&self, workspace: &Workspace, script: &str, expected: &str) -> Result<()> {
+        let (exit, said) = self.api().exec(workspace.id(), script).await?;
+        ensure!(exit == 0 && said.trim_end() == expected, "`{script}` ended with {exit}: {said:?}, not {expected:?}");
+        Ok(())
+    }
+
+    /// The same for what comes about in a while.
+    ///
+    /// # Errors
+    /// When it does not come about.
+    pub async fn comes_to_say(&self, workspace: &Workspace, script: &str, expected: &str) -> Result<()> {
+        match eventually(async || self.says(workspace, script, expected).await.ok()).await {
+            Some(()) => Ok(()),
+            None => self.says(workspace, script, expected).await,
+        }
+    }
+
+    /// The engine's id of a workspace's one container.
+    ///
+    /// # Errors
+    /// When there is none, or more than one.
+    pub fn container(&self, workspace: &str) -> Result<String> {
+        let id = engine::docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &engine::of(workspace)])?;
+        ensure!(id.lines().count() == 1, "{workspace} has not one container: {id:?}");
+        Ok(id)
     }
 
     /// Deletes every workspace, and fails if anything of one is left.

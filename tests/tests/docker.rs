@@ -5,29 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::Method;
-use serde_json::json;
-use steading_tests::{Browser, Settings, Workspace, World, engine, git, journey};
-
-/// Fails unless a command in the workspace ends well and says just this.
-async fn says(world: &World, workspace: &Workspace, script: &str, expected: &str) -> Result<()> {
-    let (exit, said) = world.api().exec(workspace.id(), script).await?;
-    ensure!(exit == 0 && said.trim_end() == expected, "`{script}` ended with {exit}: {said:?}, not {expected:?}");
-    Ok(())
-}
-
-/// Fails unless the page behind the workspace's address is VS Code's.
-async fn answers(browser: &Browser, workspace: &Workspace) -> Result<()> {
-    let (status, page) = browser.page(workspace.url()).await?;
-    ensure!(status.is_success() && page.contains("workbench"), "{}: {status}: {page}", workspace.url());
-    Ok(())
-}
-
-async fn container(world: &World, workspace: &Workspace) -> Result<String> {
-    let filter = format!("label=dev.steading/workspace={}", workspace.id());
-    let id = engine::docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter])?;
-    ensure!(id.lines().count() == 1, "{}: not one container: {id:?}, {:?}", workspace.id(), world.installation());
-    Ok(id)
-}
+use serde_json::{Value, json};
+use steading_tests::{Browser, Settings, Workspace, World, engine, eventually, git, journey};
 
 /// From a URL to a deleted workspace, with everything in between.
 async fn plain(world: &World, browser: &Browser) -> Result<()> {
@@ -36,33 +15,33 @@ async fn plain(world: &World, browser: &Browser) -> Result<()> {
     ensure!(made.url().contains(made.slug()), "{:#}", made.0);
     let ws = api.until(made.id(), &["running"]).await?;
     ensure!(ws.0["resolution"]["kind"] == "template", "{:#}", ws.0);
-    answers(browser, &ws).await?;
+    browser.sees_editor(&ws).await?;
 
-    says(world, &ws, "pwd", "/workspaces/plain").await?;
-    says(world, &ws, "git log --format=%s", "Second\nFirst").await?;
-    says(world, &ws, "git status --porcelain", "").await?;
-    says(world, &ws, "git branch --show-current", "main").await?;
-    says(world, &ws, "git remote get-url origin", &world.git.url("plain")).await?;
-    says(world, &ws, "cat SECOND.md", "A second commit.").await?;
-    says(world, &ws, "git rev-list --count origin/feature/old", "1").await?;
+    world.says(&ws, "pwd", "/workspaces/plain").await?;
+    world.says(&ws, "git log --format=%s", "Second\nFirst").await?;
+    world.says(&ws, "git status --porcelain", "").await?;
+    world.says(&ws, "git branch --show-current", "main").await?;
+    world.says(&ws, "git remote get-url origin", &world.git.url("plain")).await?;
+    world.says(&ws, "cat SECOND.md", "A second commit.").await?;
+    world.says(&ws, "git rev-list --count origin/feature/old", "1").await?;
 
-    says(world, &ws, "echo mine > mine.txt && echo more >> README.md", "").await?;
-    let before = container(world, &ws).await?;
+    world.says(&ws, "echo mine > mine.txt && echo more >> README.md", "").await?;
+    let before = world.container(ws.id())?;
     api.change(ws.id(), "stop").await?;
     api.until(ws.id(), &["stopped"]).await?;
     let (_, page) = browser.page(ws.url()).await?;
     ensure!(page.contains("stopped") && page.contains("start=1"), "a stopped workspace shows {page}");
     api.change(ws.id(), "start").await?;
     let ws = api.until(ws.id(), &["running"]).await?;
-    answers(browser, &ws).await?;
-    ensure!(container(world, &ws).await? == before, "the container was replaced by a start");
-    says(world, &ws, "cat mine.txt && tail -1 README.md", "mine\nmore").await?;
+    browser.sees_editor(&ws).await?;
+    ensure!(world.container(ws.id())? == before, "the container was replaced by a start");
+    world.says(&ws, "cat mine.txt && tail -1 README.md", "mine\nmore").await?;
 
     api.change(ws.id(), "rebuild").await?;
     let ws = api.until(ws.id(), &["running"]).await?;
-    ensure!(container(world, &ws).await? != before, "the container was not replaced by a rebuild");
-    says(world, &ws, "git status --porcelain", " M README.md\n?? mine.txt").await?;
-    answers(browser, &ws).await?;
+    ensure!(world.container(ws.id())? != before, "the container was not replaced by a rebuild");
+    world.says(&ws, "git status --porcelain", " M README.md\n?? mine.txt").await?;
+    browser.sees_editor(&ws).await?;
 
     api.delete(ws.id()).await?;
     let filter = format!("label=dev.steading/workspace={}", ws.id());
@@ -76,28 +55,29 @@ async fn plain(world: &World, browser: &Browser) -> Result<()> {
 /// An image, a user whose uid is changed, variables, ports, settings.
 async fn image(world: &World, browser: &Browser) -> Result<()> {
     let ws = world.run("image").await?;
-    answers(browser, &ws).await?;
-    says(world, &ws, "id -un; id -u; id -g", "vscode\n1000\n1000").await?;
-    says(world, &ws, "git status --porcelain && git log --format=%s", "Second\nFirst").await?;
-    says(world, &ws, "stat -c %U README.md ~ .git/HEAD", "vscode\nvscode\nvscode").await?;
-    says(world, &ws, "touch new && rm new && echo $PLACE $GREETING", "/workspaces/image hello /workspaces/image")
+    browser.sees_editor(&ws).await?;
+    world.says(&ws, "id -un; id -u; id -g", "vscode\n1000\n1000").await?;
+    world.says(&ws, "git status --porcelain && git log --format=%s", "Second\nFirst").await?;
+    world.says(&ws, "stat -c %U README.md ~ .git/HEAD", "vscode\nvscode\nvscode").await?;
+    world
+        .says(&ws, "touch new && rm new && echo $PLACE $GREETING", "/workspaces/image hello /workspaces/image")
         .await?;
     let (_, id) = world.api().exec(ws.id(), "printf %s $ID").await?;
     ensure!(id.len() == 52, "devcontainerId is {id:?}");
     let seeded = "find / -path '*/Machine/settings.json' -exec cat {} + 2>/dev/null | tr -d ' \\n'";
-    says(world, &ws, seeded, r#"{"editor.rulers":[77]}"#).await?;
+    world.says(&ws, seeded, r#"{"editor.rulers":[77]}"#).await?;
     let ports = world.api().ok(Method::GET, &format!("/workspaces/{}/ports", ws.id()), None).await?;
     let text = ports.to_string();
     ensure!(text.contains("3000") && text.contains("Web"), "{ports:#}");
     // The IDE runs as the same user.
-    says(world, &ws, "ls -dn $(find / -path '*/Machine/settings.json' 2>/dev/null) | awk '{print $3}'", "1000").await
+    world.says(&ws, "ls -dn $(find / -path '*/Machine/settings.json' 2>/dev/null) | awk '{print $3}'", "1000").await
 }
 
 async fn dockerfile(world: &World, browser: &Browser) -> Result<()> {
     let ws = world.run("dockerfile").await?;
-    says(world, &ws, "cat /greeting.txt", "from the context\nbuilt with barn").await?;
-    says(world, &ws, "id -un", "vscode").await?;
-    answers(browser, &ws).await?;
+    world.says(&ws, "cat /greeting.txt", "from the context\nbuilt with barn").await?;
+    world.says(&ws, "id -un", "vscode").await?;
+    browser.sees_editor(&ws).await?;
     let log = world.api().log(ws.id()).await?;
     ensure!(log.contains("[build]") && log.contains("COPY greeting.txt"), "the build left no log:\n{log}");
     Ok(())
@@ -107,63 +87,47 @@ async fn dockerfile(world: &World, browser: &Browser) -> Result<()> {
 async fn hooks(world: &World, browser: &Browser) -> Result<()> {
     let api = world.api();
     let ws = world.run("hooks").await?;
-    answers(browser, &ws).await?;
-    settle(world, &ws, "wc -l < ~/order", "3").await?;
-    says(world, &ws, "cat ~/order", "onCreate\nupdateContent\npostStart").await?;
-    says(world, &ws, "sort ~/parallel", "one\ntwo").await?;
+    browser.sees_editor(&ws).await?;
+    world.comes_to_say(&ws, "wc -l < ~/order", "3").await?;
+    world.says(&ws, "cat ~/order", "onCreate\nupdateContent\npostStart").await?;
+    world.says(&ws, "sort ~/parallel", "one\ntwo").await?;
     let log = api.log(ws.id()).await?;
     ensure!(log.contains("[hook:onCreateCommand] created by vscode"), "a hook's output is not in the log:\n{log}");
     api.change(ws.id(), "stop").await?;
     api.until(ws.id(), &["stopped"]).await?;
     api.change(ws.id(), "start").await?;
     api.until(ws.id(), &["running"]).await?;
-    settle(world, &ws, "wc -l < ~/order", "4").await?;
-    says(world, &ws, "tail -1 ~/order; sort ~/parallel", "postStart\none\ntwo").await?;
-    let finished = |e: &serde_json::Value| e["event"] == "hook-finished" && e["detail"]["exit"] == 0;
-    let count = api.events(ws.id()).await?.iter().filter(|e| finished(e)).count();
-    ensure!(count == 6, "{count} hooks were told of, not 6");
+    world.comes_to_say(&ws, "wc -l < ~/order", "4").await?;
+    world.says(&ws, "tail -1 ~/order; sort ~/parallel", "postStart\none\ntwo").await?;
+    let finished = |e: &Value| e["event"] == "hook-finished" && e["detail"]["exit"] == 0;
+    let count = async || api.events(ws.id()).await.map(|all| all.iter().filter(|e| finished(e)).count());
+    let all = eventually(async || count().await.ok().filter(|count| *count == 5)).await;
+    ensure!(all.is_some(), "{} hooks were told of, not 5", count().await?);
     Ok(())
-}
-
-/// Waits for what happens while people are in already.
-async fn settle(world: &World, ws: &Workspace, script: &str, expected: &str) -> Result<()> {
-    for _ in 0..100 {
-        if world.api().exec(ws.id(), script).await? == (0, format!("{expected}\n")) {
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    says(world, ws, script, expected).await
 }
 
 /// An image without glibc serves VS Code like any other.
 async fn musl(world: &World, browser: &Browser) -> Result<()> {
     let ws = world.run("musl").await?;
-    answers(browser, &ws).await?;
-    says(world, &ws, "id -un; cat SECOND.md", "vscode\nA second commit.").await?;
+    browser.sees_editor(&ws).await?;
+    world.says(&ws, "id -un; cat SECOND.md", "vscode\nA second commit.").await?;
     told(world, &ws, "image-without-git", "git").await
 }
 
 /// An image without git is told of, with what to add.
 async fn bare(world: &World, browser: &Browser) -> Result<()> {
     let ws = world.run("bare").await?;
-    answers(browser, &ws).await?;
-    says(world, &ws, "cat SECOND.md", "A second commit.").await?;
+    browser.sees_editor(&ws).await?;
+    world.says(&ws, "cat SECOND.md", "A second commit.").await?;
     told(world, &ws, "image-without-git", "install -y git").await
 }
 
 async fn told(world: &World, ws: &Workspace, code: &str, hint: &str) -> Result<()> {
-    let mut events = Vec::new();
-    for _ in 0..100 {
-        events = world.api().events(ws.id()).await?;
-        let is_it = |e: &&serde_json::Value| e["event"] == "diagnostic" && e["detail"]["code"] == code;
-        if let Some(note) = events.iter().find(is_it) {
-            ensure!(note["detail"]["hint"].as_str().unwrap_or_default().contains(hint), "{note:#}");
-            return Ok(());
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    anyhow::bail!("nobody said {code}: {events:#?}")
+    let is_it = |e: &Value| e["event"] == "diagnostic" && e["detail"]["code"] == code;
+    let look = async || world.api().events(ws.id()).await.ok()?.into_iter().find(is_it);
+    let note = eventually(look).await.with_context(|| format!("nobody said {code}"))?;
+    ensure!(note["detail"]["hint"].as_str().unwrap_or_default().contains(hint), "{note:#}");
+    Ok(())
 }
 
 /// Of several configurations one is taken, and another can be chosen.
@@ -187,7 +151,7 @@ async fn choice(world: &World, _: &Browser) -> Result<()> {
 /// Credentials by configuration, which nobody sees again.
 async fn private(world: &World, _: &Browser) -> Result<()> {
     let ws = world.run("private-plain").await?;
-    says(world, &ws, "cat README.md && git status --porcelain", "# private").await?;
+    world.says(&ws, "cat README.md && git status --porcelain", "# private").await?;
     let (_, config) = world.api().exec(ws.id(), "cat .git/config; env").await?;
     let log = world.api().log(ws.id()).await? + &config + &ws.0.to_string() + &world.steading.log();
     ensure!(!log.contains(git::PASSWORD), "the password is shown somewhere");
@@ -199,7 +163,7 @@ async fn local(world: &World, _: &Browser) -> Result<()> {
     let folder = world.git.work("plain");
     for source in [folder.display().to_string(), format!("file://{}", folder.display())] {
         let ws = world.run_source(&source).await?;
-        says(world, &ws, "git log --format=%s && git status --porcelain", "Second\nFirst").await?;
+        world.says(&ws, "git log --format=%s && git status --porcelain", "Second\nFirst").await?;
     }
     Ok(())
 }
@@ -218,17 +182,13 @@ async fn references(world: &World, _: &Browser) -> Result<()> {
         }
     }
     let branch = world.run_source(&format!("{source}#feature/old")).await?;
-    says(
-        world,
-        &branch,
-        "git branch --show-current; git log --format=%s; git status --porcelain",
-        "feature/old\nFirst",
-    )
-    .await?;
-    says(world, &branch, "git rev-parse --abbrev-ref @{upstream}", "origin/feature/old").await?;
+    world
+        .says(&branch, "git branch --show-current; git log --format=%s; git status --porcelain", "feature/old\nFirst")
+        .await?;
+    world.says(&branch, "git rev-parse --abbrev-ref @{upstream}", "origin/feature/old").await?;
     api.delete_soon(branch.id()).await?;
     let tag = world.run_source(&format!("{source}#v1")).await?;
-    says(world, &tag, "git describe --tags; git status --porcelain; ls", "v1\nREADME.md").await
+    world.says(&tag, "git describe --tags; git status --porcelain; ls", "v1\nREADME.md").await
 }
 
 fn head(folder: &Path, name: &str) -> Result<String> {
@@ -243,7 +203,7 @@ async fn twice(world: &World, _: &Browser) -> Result<()> {
     let send = |key: Option<&str>| {
         let request = api.request(Method::POST, "/workspaces").json(&body);
         let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
-        async move { anyhow::Ok(request.send().await?.error_for_status()?.json::<serde_json::Value>().await?) }
+        async move { anyhow::Ok(request.send().await?.error_for_status()?.json::<Value>().await?) }
     };
     let (one, two) = (send(Some("k1")).await?, send(Some("k1")).await?);
     ensure!(one == two, "the answer was not replayed: {one:#} {two:#}");
@@ -263,14 +223,27 @@ async fn every_kind_of_repository_becomes_a_workspace() -> Result<()> {
         Settings::default().file("[source.credentials.\"{git}\"]\nusername = \"fox\"\npassword = \"quick\"\n");
     journey(settings, async |world| {
         let browser = Browser::signed_in(&world.steading).await?;
-        macro_rules! tell {
-            ($($story:ident),+) => {$(
-                let begun = std::time::Instant::now();
-                $story(world, &browser).await.context(stringify!($story))?;
-                eprintln!("{} took {:.1} s", stringify!($story), begun.elapsed().as_secs_f32());
-            )+};
-        }
-        tell!(plain, image, dockerfile, hooks, musl, bare, choice, private, local, references, twice);
+        let (world, browser) = (&*world, &browser);
+        // Some at once, as people come.
+        tokio::try_join!(
+            async {
+                plain(world, browser).await.context("plain")?;
+                musl(world, browser).await.context("musl")?;
+                bare(world, browser).await.context("bare")?;
+                private(world, browser).await.context("private")
+            },
+            async {
+                image(world, browser).await.context("image")?;
+                dockerfile(world, browser).await.context("dockerfile")?;
+                local(world, browser).await.context("local")?;
+                twice(world, browser).await.context("twice")
+            },
+            async {
+                hooks(world, browser).await.context("hooks")?;
+                references(world, browser).await.context("references")?;
+                choice(world, browser).await.context("choice")
+            },
+        )?;
         Ok(())
     })
     .await
