@@ -195,8 +195,8 @@ impl Proxy {
             return Err(Notice::foreign().into());
         }
         let slug = &admitted.route.slug;
-        let known = cookie::entries(headers).next().is_some();
-        if known && !origin::may_act(request.method(), headers, &asked.authority, slug, &self.domain) {
+        let may_act = origin::may_act(request.method(), headers, &asked.authority, slug, &self.domain);
+        if !may_act && cookie::entries(headers).next().is_some() {
             return Err(Notice::foreign().into());
         }
         Ok(())

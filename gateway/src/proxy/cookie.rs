@@ -34,8 +34,16 @@ pub fn entries(headers: &HeaderMap) -> impl Iterator<Item = &str> {
 
 /// Takes our cookies out of a request. The others keep their bytes and their order.
 pub fn strip(headers: &mut HeaderMap) {
-    let touched = headers.get_all(COOKIE).iter().any(|h| contains(h.as_bytes(), OURS));
-    if !touched {
+    let mut all = headers.get_all(COOKIE).iter();
+    let (Some(first), more) = (all.next(), all.next().is_some()) else { return };
+    if !more {
+        // Nearly always: browsers send one.
+        if contains(first.as_bytes(), OURS) {
+            match without_ours(first) {
+                Some(rest) => drop(headers.insert(COOKIE, rest)),
+                None => drop(headers.remove(COOKIE)),
+            }
+        }
         return;
     }
     let kept: Vec<HeaderValue> = headers.get_all(COOKIE).iter().filter_map(without_ours).collect();

@@ -17,6 +17,9 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+/// What belongs to one hop only, `Connection` first.
+static HOPS: [HeaderName; 6] = [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE];
+
 /// The protocol a request asks to switch to, if it does so properly.
 ///
 /// HTTP/2 in the clear is left out: the switch is each hop's own affair (RFC 9110, section 7.8), and
@@ -38,17 +41,26 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     remove(headers, |_| false);
 }
 
-/// The same, and whatever else `which` says, in one pass: this runs for every request.
+/// The same, and whatever else `which` says. Names are compared in one pass before anything is looked up by
+/// its hash: this runs twice for every request, and mostly finds `Connection` alone.
 fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
-    let hop = |n: &HeaderName| {
-        [CONNECTION, KEEP_ALIVE, PROXY_CONNECTION, TE, TRANSFER_ENCODING, UPGRADE].iter().any(|hop| hop == n)
-    };
-    let mut gone: Vec<HeaderName> = headers.keys().filter(|name| hop(name) || which(name)).cloned().collect();
-    if gone.contains(&CONNECTION) {
-        let listed = tokens(headers).filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok());
-        gone.extend(listed.filter(|name| name != HOST));
+    let (mut hops, mut others) = ([false; HOPS.len()], Vec::new());
+    for name in headers.keys() {
+        match HOPS.iter().position(|hop| hop == name) {
+            Some(hop) => hops[hop] = true,
+            None if which(name) => others.push(name.clone()),
+            None => {}
+        }
     }
-    for name in gone {
+    if hops[0] {
+        let listed = tokens(headers).filter(|token| !HOPS.iter().any(|hop| token.eq_ignore_ascii_case(hop.as_str())));
+        let listed = listed.filter_map(|token| HeaderName::from_bytes(token.as_bytes()).ok());
+        others.extend(listed.filter(|name| name != HOST));
+    }
+    for (hop, _) in HOPS.iter().zip(hops).filter(|(_, found)| *found) {
+        headers.remove(hop);
+    }
+    for name in others {
         headers.remove(name);
     }
 }
