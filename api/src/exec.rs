@@ -95,9 +95,23 @@ fn not_running(workspace: &Workspace) -> ApiError {
     )
 }
 
+/// Refuses what no process can be given, rather than let the engine stumble over it.
+fn check_sayable(view: &ExecView) -> Result<(), ApiError> {
+    let refuse = |message: String, hint: &str| Err(ApiError::bad_request("exec-malformed", message, hint));
+    let words = view.cmd.iter().chain(&view.workdir).chain(&view.user);
+    if words.chain(view.env.values()).any(|text| text.contains('\0')) {
+        return refuse("A command and its environment cannot contain NUL.".to_owned(), "Send such bytes by `stdin`.");
+    }
+    match view.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0'])) {
+        Some(name) => refuse(format!("{name:?} cannot name a variable."), "A name is not empty and has no `=`."),
+        None => Ok(()),
+    }
+}
+
 /// Runs a command to its end.
 pub async fn run(app: &App, granted: &Granted<Enter>, view: ExecView) -> Result<ExecResultView, ApiError> {
     let workspace = granted.workspace();
+    check_sayable(&view)?;
     check_enterable(workspace)?;
     let timeout = view.timeout_seconds.map_or(DEFAULT_TIMEOUT, |s| Duration::from_secs(s.into()));
     let process = app.runtime.exec(granted.id(), command(workspace, &view)).await;
@@ -124,6 +138,7 @@ async fn collect(mut process: Process, stdin: Option<String>) -> Result<ExecResu
             let _ = input.write_all(text.as_bytes()).await;
             let _ = input.shutdown().await;
         }
+        std::future::pending::<()>().await;
     };
     let drain = async {
         let (mut stdout, mut stderr) = (Kept::default(), Kept::default());
@@ -135,7 +150,11 @@ async fn collect(mut process: Process, stdin: Option<String>) -> Result<ExecResu
         }
         (stdout, stderr)
     };
-    let ((), (stdout, stderr)) = tokio::join!(feed, drain);
+    // The output's end is the end: what the command did not read by then it never will.
+    let (stdout, stderr) = tokio::select! {
+        () = feed => (Kept::default(), Kept::default()),
+        kept = drain => kept,
+    };
     let exit_code = process.control.exit_code().await?;
     let ((stdout, stdout_truncated), (stderr, stderr_truncated)) = (stdout.text(), stderr.text());
     Ok(ExecResultView { exit_code, stdout, stderr, stdout_truncated, stderr_truncated })
