@@ -83,7 +83,7 @@ pub fn endpoint(app: App) -> impl Endpoint {
             }),
         )
         .nest("/docs", docs)
-        .at("/sign-in", get(auth::link::sign_in))
+        .at("/sign-in", get(auth::link::sign_in).head(auth::link::peek))
         .at("/session", post(auth::session::open).delete(auth::session::close).catch_all_error(catch_all))
         .at("/enter", get(auth::enter::enter))
         .nest("/", assets::page())

@@ -156,8 +156,9 @@ impl Caller {
     /// Reads the credential of a request: a bearer token first, then the session cookie.
     pub async fn authenticate(app: &App, request: &Request) -> Result<Self, ApiError> {
         if let Some(value) = request.headers().get(header::AUTHORIZATION) {
-            let token = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).map(str::trim);
-            let Some(token) = token else {
+            let scheme = value.to_str().ok().and_then(|v| v.split_once(' '));
+            let Some(token) = scheme.filter(|(name, _)| name.eq_ignore_ascii_case("bearer")).map(|(_, v)| v.trim())
+            else {
                 return Err(ApiError::unauthorized("The Authorization header is not a bearer token."));
             };
             let principal = app.token(token).await?;

@@ -38,3 +38,10 @@ pub async fn sign_in(app: Data<&App>, Query(query): Query<Link>) -> Result<Respo
         None => Ok(session::redirect("/sign-in?spent=1", None)),
     }
 }
+
+/// `HEAD /sign-in`: the page, and the link stays good. Programs that look at links before people follow
+/// them ask this way.
+#[handler]
+pub fn peek() -> Response {
+    crate::assets::index()
+}
