@@ -179,7 +179,9 @@ fn holds_process(seen: &Observed) -> bool {
     seen.containers.values().any(|c| matches!(c, ContainerState::Up | ContainerState::Paused))
 }
 
-fn waiting(ws: &Workspace, now: DateTime<Utc>) -> Option<Duration> {
+/// How long a failed step still waits before it is tried again.
+#[must_use]
+pub fn waiting(ws: &Workspace, now: DateTime<Utc>) -> Option<Duration> {
     let retry = ws.retry.as_ref()?;
     (retry.not_before - now).to_std().ok().filter(|d| !d.is_zero())
 }

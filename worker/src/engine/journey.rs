@@ -161,7 +161,11 @@ impl<'a> Journey<'a> {
     async fn round(&mut self) -> Result<Option<Rest>, StoreError> {
         let seen = match self.look().await {
             Ok(seen) => seen,
-            Err(trouble) => return self.failed(retry::LOOK, trouble).await,
+            Err(trouble) => match plan::waiting(&self.ws, Utc::now()) {
+                // Looked before it was time, to see whether all is well again: it is not.
+                Some(wait) => return Ok(Some(Rest::Waiting(wait))),
+                None => return self.failed(retry::LOOK, trouble).await,
+            },
         };
         let (step, seen) = self.next(seen).await;
         match step {
@@ -279,7 +283,7 @@ impl<'a> Journey<'a> {
         let ws = &self.ws;
         let facts = &ws.facts;
         let is_known = facts.resolution.is_some() && facts.image.is_some() && ws.spec.is_some();
-        if ws.desired == Desired::Running && !is_known {
+        if ws.desired == Desired::Running && (ws.failure.is_some() || !is_known) {
             return Ok(Observed::default());
         }
         let stirred = self.driving.take_stirred();

@@ -14,8 +14,8 @@ use crate::context::Context;
 const BATCH: u64 = 200;
 /// Running workspaces that nobody looked at for this long are looked at again.
 const UNSEEN: Duration = Duration::from_secs(60);
-/// How often what the runtime has is held against the records.
-const EACH: Duration = Duration::from_secs(60);
+/// What the runtime has is held against the records once in so many pauses: each minute, usually.
+const EACH: u32 = 12;
 
 /// Sweeps until the worker stops.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
@@ -26,7 +26,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
         if let Err(error) = sweep(&context).await {
             tracing::warn!(error = %report::chain(&error), "the sweep did not come to its end");
         }
-        if compared.elapsed() >= EACH {
+        if compared.elapsed() >= pause * EACH {
             compared = tokio::time::Instant::now();
             orphans.look(&context).await;
         }
