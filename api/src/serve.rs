@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::http::StatusCode;
-use poem::listener::{Acceptor as _, Listener as _, TcpAcceptor, TcpListener};
-use poem::{Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Server};
+use poem::{Endpoint, EndpointExt as _, IntoResponse as _, Request, Response};
 use steading_core::route::Host;
 use steading_gateway::Gateway;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App};
 
-/// How long open requests may take to end once the server is told to stop. Streams and tunnels never
-/// end by themselves, so this is what a stop costs while somebody is connected.
+/// How long open requests may take to end once the server is told to stop. Streams never end by
+/// themselves, so this is what a stop costs while somebody is connected.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// What this process answers to.
@@ -28,8 +28,9 @@ pub struct Roles {
 }
 
 /// A socket that listens already.
+#[derive(Debug)]
 pub struct Listening {
-    acceptor: TcpAcceptor,
+    listener: TcpListener,
     /// The address it was given, with its real port.
     pub address: SocketAddr,
 }
@@ -39,9 +40,9 @@ pub struct Listening {
 /// # Errors
 /// When the address cannot be had.
 pub async fn listen(address: SocketAddr) -> io::Result<Listening> {
-    let acceptor = TcpListener::bind(address).into_acceptor().await?;
-    let bound = acceptor.local_addr().iter().find_map(|a| a.as_socket_addr().copied());
-    Ok(Listening { acceptor, address: bound.unwrap_or(address) })
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    Ok(Listening { listener, address })
 }
 
 /// Serves until `shutdown`.
@@ -49,26 +50,28 @@ pub async fn listen(address: SocketAddr) -> io::Result<Listening> {
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listening: Listening, domain: &str, roles: Roles, shutdown: CancellationToken) -> io::Result<()> {
-    let endpoint = by_host(domain.to_owned(), roles);
-    Server::new_with_acceptor(listening.acceptor)
-        .run_with_graceful_shutdown(endpoint, async move { shutdown.cancelled().await }, Some(DRAIN))
-        .await
+    let control = roles.control.map(|app| app::endpoint(app).map_to_response());
+    let endpoint = ByHost { domain: domain.to_owned(), control, gateway: roles.gateway };
+    steading_gateway::serve(listening.listener, endpoint, DRAIN, shutdown).await
 }
 
 /// Sends a request to the control plane or to the gateway.
-fn by_host(domain: String, roles: Roles) -> impl Endpoint {
-    let control = roles.control.map(|app| Arc::new(app::endpoint(app).map_to_response()));
-    let gateway = roles.gateway;
-    poem::endpoint::make(move |request: Request| {
+struct ByHost<C> {
+    domain: String,
+    control: Option<C>,
+    gateway: Option<Arc<Gateway>>,
+}
+
+impl<C: Endpoint<Output = Response>> Endpoint for ByHost<C> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
         let host = request.header("host").unwrap_or_default();
-        let leads_inside = Host::parse(host, &domain) != Host::Control;
-        let (control, gateway) = (control.clone(), gateway.clone());
-        async move {
-            match (leads_inside, control, gateway) {
-                (true, _, Some(gateway)) => gateway.call(request).await.map(poem::IntoResponse::into_response),
-                (false, Some(control), _) => control.call(request).await,
-                _ => Ok::<Response, poem::Error>(StatusCode::MISDIRECTED_REQUEST.into_response()),
-            }
+        let leads_inside = Host::parse(host, &self.domain) != Host::Control;
+        match (&self.control, &self.gateway) {
+            (_, Some(gateway)) if leads_inside => gateway.call(request).await.map(poem::IntoResponse::into_response),
+            (Some(control), _) if !leads_inside => control.call(request).await,
+            _ => Ok(StatusCode::MISDIRECTED_REQUEST.into_response()),
         }
-    })
+    }
 }
