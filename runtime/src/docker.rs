@@ -16,6 +16,7 @@ mod network;
 mod observe;
 mod place;
 mod relay;
+mod relocate;
 mod tools;
 mod uninstall;
 

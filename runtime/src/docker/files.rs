@@ -9,15 +9,19 @@ use std::sync::{Arc, OnceLock};
 use steading_core::WorkspaceId;
 use steading_core::runtime::{ByteStream, Result, RuntimeError};
 
-use super::Docker;
+use super::{Docker, relocate};
 use crate::error;
 
 impl Docker {
-    /// Unpacks an archive into a folder of the main container.
+    /// Unpacks an archive into a folder of the main container, which is made where it is not there.
     pub(super) async fn put(&self, id: WorkspaceId, folder: &str, tar: ByteStream) -> Result<()> {
         // A stream cannot be sent twice, so the container is looked up anew.
         let container = self.container_now(id).await?;
-        self.put_into(&container, folder, tar).await
+        let (tar, broken) = watched(tar);
+        self.put_into(&container, "/", relocate::below(folder, tar)).await.map_err(|refused| match broken.get() {
+            Some(why) => broke_off(why),
+            None => refused,
+        })
     }
 
     /// Unpacks an archive into a folder of a container by the engine's id.
@@ -28,7 +32,7 @@ impl Docker {
         let uploaded = client.upload_to_container(container, Some(options), bollard::body_try_stream(tar)).await;
         uploaded.map_err(|refused| {
             if let Some(why) = broken.get() {
-                return RuntimeError::Refused(format!("the archive broke off: {why}"));
+                return broke_off(why);
             }
             if error::is_path_missing(&refused) {
                 return RuntimeError::Refused(format!("there is no folder {folder} in the container"));
@@ -71,6 +75,10 @@ impl Docker {
         }
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+fn broke_off(why: &str) -> RuntimeError {
+    RuntimeError::Refused(format!("the archive broke off: {why}"))
 }
 
 /// A stream, and why it broke off if it did: the engine knows only that we hung up.
