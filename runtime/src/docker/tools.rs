@@ -10,8 +10,8 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{
-    ContainerArchiveInfoOptionsBuilder, CreateImageOptionsBuilder, ListContainersOptionsBuilder,
-    ListVolumesOptionsBuilder,
+    ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
+    ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -42,6 +42,8 @@ const FILL: &str = "/fill";
 const SAMPLE: u64 = 1 << 20;
 /// Seconds after which nobody fills a volume any more.
 const ABANDONED: i64 = 3600;
+/// So often a volume is filled that others fill at the same time.
+const TRIES: u32 = 5;
 /// How long a volume that was there is believed to be there: people prune what nothing mounts.
 const BELIEF: Duration = Duration::from_secs(10);
 /// Part of each fingerprint: raise it when volumes are to be filled differently.
@@ -148,10 +150,18 @@ async fn deliver(docker: &Docker, content: &Content) -> Result<String> {
     {
         let _ = docker.drop_volume(&volume).await;
     }
-    let container = filler(docker, &volume).await?;
-    let filled = fill(docker, &container, content).await;
-    docker.clear(&container).await?;
-    filled.map(|()| volume)
+    for _ in 1..TRIES {
+        let container = filler(docker, &volume).await?;
+        match fill(docker, &container, content).await {
+            // Somebody else has filled it meanwhile, and taken away the container that we shared.
+            Err(_) if docker.inspect_container(&container).await?.is_none() => {}
+            filled => {
+                docker.clear(&container).await?;
+                return filled.map(|()| volume);
+            }
+        }
+    }
+    Err(RuntimeError::NoTools(format!("the volume {volume} is never filled to its end")))
 }
 
 async fn fill(docker: &Docker, container: &str, content: &Content) -> Result<()> {
@@ -176,7 +186,8 @@ async fn fill(docker: &Docker, container: &str, content: &Content) -> Result<()>
     docker.put_into(container, FILL, once(pack(COMPLETE, 0o444, b"").map_err(unreadable)?)).await
 }
 
-/// A container that has the volume and will never run; its name is the engine's choice.
+/// A container that has the volume and will never run. Its name is the volume's, so that what a crash
+/// leaves of it is found and used the next time.
 async fn filler(docker: &Docker, volume: &str) -> Result<String> {
     let client = docker.engine.client().await?;
     let body = ContainerCreateBody {
@@ -199,12 +210,19 @@ async fn filler(docker: &Docker, volume: &str) -> Result<String> {
         }),
         ..ContainerCreateBody::default()
     };
-    match client.create_container(None, body.clone()).await {
-        Ok(made) => Ok(made.id),
+    let name = format!("{volume}-filler");
+    let options = || Some(CreateContainerOptionsBuilder::new().name(&name).build());
+    let made = match client.create_container(options(), body.clone()).await {
         Err(missing) if error::is_image_gone(&missing) => {
             import_empty(docker).await?;
-            client.create_container(None, body).await.map(|made| made.id).map_err(error::engine)
+            client.create_container(options(), body).await
         }
+        other => other,
+    };
+    match made {
+        Ok(made) => Ok(made.id),
+        // The engine takes a name for an id wherever it wants one.
+        Err(taken) if error::is_name_taken(&taken) => Ok(name),
         Err(other) => Err(error::engine(other)),
     }
 }
