@@ -33,7 +33,10 @@ pub async fn run(args: ExecArgs) -> Result<ExitCode, CliError> {
     let stdin = match args.interactive {
         true => {
             let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map_err(CliError::internal)?;
+            std::io::stdin().read_to_string(&mut text).map_err(|error| {
+                CliError::new(Kind::User, "stdin-unreadable", format!("standard input cannot be sent: {error}"))
+                    .hint("It is sent as text. Encode what is not, with base64 for example.".to_owned())
+            })?;
             Some(text)
         }
         false => None,

@@ -114,16 +114,19 @@ fn start_log(json: bool) {
 fn prepare_data_dir(config: &mut Config) -> Result<(), CliError> {
     let dir = &config.server.data_dir;
     let made = std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize());
-    config.server.data_dir = made.map_err(|error| {
-        CliError::new(Kind::User, "data-dir-unusable", format!("{} cannot be used: {error}", dir.display()))
-            .hint("Give a folder that may be written with --data-dir.".to_owned())
-    })?;
+    config.server.data_dir = made.map_err(|error| unusable(dir, &error))?;
     Ok(())
+}
+
+fn unusable(dir: &Path, error: &std::io::Error) -> CliError {
+    CliError::new(Kind::User, "data-dir-unusable", format!("{} cannot be used: {error}", dir.display()))
+        .hint("Give a folder that may be written with --data-dir.".to_owned())
 }
 
 fn lock(dir: &Path) -> Result<File, CliError> {
     let path = dir.join("serve.lock");
-    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(CliError::internal)?;
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| unusable(dir, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(_) => Err(CliError::new(
