@@ -94,7 +94,9 @@ async fn a_launch_comes_to_the_same_end_wherever_its_driver_dies() {
     })
     .await;
     println!("{points} points");
-    assert!(points > 50, "{points} points are too few to be true");
+    // A launch takes eight steps, each recorded before and after; how many of those waits are seen as
+    // polls of their own depends on how busy the machine is.
+    assert!(points > 24, "{points} points are too few to be true");
 }
 
 #[tokio::test]

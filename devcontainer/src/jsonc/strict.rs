@@ -26,12 +26,17 @@ const OPTIONS: ParseOptions = ParseOptions {
 
 /// The value of a text without a mistake; `None` for any other.
 pub fn read(text: &str) -> Option<Node> {
-    // Offsets would shift by the mark, and the library recurses as deep as the text says.
-    if text.starts_with('\u{feff}') || is_deep(text) {
+    // The library passes over more kinds of white space than JSON has, and recurses as deep as the text says.
+    if text.chars().any(is_odd_space) || is_deep(text) {
         return None;
     }
     let parsed = parse_to_ast(text, &CollectOptions::default(), &OPTIONS).ok()?;
     node(&parsed.value?)
+}
+
+/// White space that editors point at (RFC 8259, section 2), and the mark that would shift all offsets.
+fn is_odd_space(c: char) -> bool {
+    c == '\u{feff}' || (c.is_whitespace() && !matches!(c, ' ' | '\t' | '\n' | '\r'))
 }
 
 /// Whether there may be more levels than are read. Brackets in strings and comments count too, which
