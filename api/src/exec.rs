@@ -50,6 +50,7 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
     let spec = workspace.spec.as_ref();
     let user = view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone()));
     let folder = view.workdir.clone().or_else(|| spec.map(|s| s.workspace_folder.clone()));
+    let folder = folder.or_else(|| workspace.facts.root.clone());
     let mut words: Vec<String> = ["/opt/steading/bin/inside", "as"].map(str::to_owned).to_vec();
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     option("--user", user.as_deref().unwrap_or("0"));
@@ -79,9 +80,12 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
     }
 }
 
-/// Says so when there is no container to enter.
+/// Says so when there is no container to enter. After a rebuild that failed the container from before may
+/// still be there: it is the only way to the files, and to the configuration that has to be mended.
 pub fn check_enterable(workspace: &Workspace) -> Result<(), ApiError> {
-    if workspace.spec.is_some() && !matches!(workspace.phase, Phase::Stopped | Phase::Stopping | Phase::Deleting) {
+    let may_have_one =
+        workspace.spec.is_some() || (workspace.phase == Phase::Failed && workspace.facts.populated.is_some());
+    if may_have_one && !matches!(workspace.phase, Phase::Stopped | Phase::Stopping | Phase::Deleting) {
         return Ok(());
     }
     Err(not_running(workspace))
