@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::{Buf as _, BytesMut};
 use futures::{SinkExt as _, StreamExt as _};
 use poem::web::websocket::{Message, WebSocket, WebSocketStream};
 use poem::web::{Data, Path, Query};
@@ -20,6 +21,9 @@ use crate::app::App;
 use crate::caller::{Caller, Enter, Granted};
 use crate::exec::check_enterable;
 use crate::problem::ApiError;
+
+/// So much typed input may wait for a program that does not read; then the browser waits too.
+const BACKLOG: usize = 1 << 20;
 
 /// The size of the terminal when the browser opens it.
 #[derive(Debug, Deserialize)]
@@ -75,7 +79,7 @@ fn shell(workspace: &Workspace, size: &Size) -> Exec {
     env.entry(text("TERM")).or_insert_with(|| text("xterm-256color"));
     env.entry(text("COLORTERM")).or_insert_with(|| text("truecolor"));
     let user = spec.map_or("0", |s| s.remote_user.as_str());
-    let folder = spec.map_or("/", |s| s.workspace_folder.as_str());
+    let folder = spec.map(|s| s.workspace_folder.as_str()).or(workspace.facts.root.as_deref()).unwrap_or("/");
     let mut command = ["/opt/steading/bin/inside", "term", "--user", user, "--cwd", folder].map(text).to_vec();
     for name in env.keys() {
         command.extend([text("--pass"), name.clone()]);
@@ -93,9 +97,16 @@ fn shell(workspace: &Workspace, size: &Size) -> Exec {
 
 async fn serve(socket: WebSocketStream, mut process: Process) {
     let (mut to_browser, mut from_browser) = socket.split();
-    let mut stdin = process.stdin.take();
+    let Some(mut stdin) = process.stdin.take() else { return };
+    let (mut typed, mut is_heard) = (BytesMut::new(), true);
     loop {
         tokio::select! {
+            // Output flows while input waits: a program that answers as it reads must not stall itself.
+            wrote = stdin.write(&typed), if !typed.is_empty() => match wrote {
+                Ok(count) if count > 0 => typed.advance(count),
+                // It has ended; its last output and its exit code are still to come.
+                _ => (is_heard, typed) = (false, BytesMut::new()),
+            },
             chunk = process.output.next() => match chunk {
                 Some(Ok(Chunk::Stdout(bytes) | Chunk::Stderr(bytes))) => {
                     if to_browser.send(Message::Binary(bytes.into())).await.is_err() {
@@ -113,14 +124,8 @@ async fn serve(socket: WebSocketStream, mut process: Process) {
                     break;
                 }
             },
-            message = from_browser.next() => match message {
-                Some(Ok(Message::Binary(bytes))) => {
-                    if let Some(stdin) = stdin.as_mut()
-                        && (stdin.write_all(&bytes).await.is_err() || stdin.flush().await.is_err())
-                    {
-                        break;
-                    }
-                }
+            message = from_browser.next(), if typed.len() < BACKLOG => match message {
+                Some(Ok(Message::Binary(bytes))) if is_heard => typed.extend_from_slice(&bytes),
                 Some(Ok(Message::Text(text))) => {
                     if let Ok(Control { resize: (columns, rows) }) = serde_json::from_str(&text)
                         && let Err(error) = process.control.resize(columns.max(1), rows.max(1)).await
@@ -128,13 +133,11 @@ async fn serve(socket: WebSocketStream, mut process: Process) {
                         tracing::debug!(error = %report::chain(&error), "a terminal kept its size");
                     }
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break,
             },
         }
     }
     // The shell sees its terminal close and ends.
-    if let Some(mut stdin) = stdin {
-        let _ = stdin.shutdown().await;
-    }
+    let _ = stdin.shutdown().await;
 }
