@@ -22,6 +22,10 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::report::Row;
 
+/// As in the binary itself: the server on the runtime in memory is this program, too.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What can be measured, in this order.
 const NAMES: [&str; 7] = ["launch-root", "launch-uid", "restart", "gateway", "websocket-echo", "list", "memory"];
 /// Medians are of so many, unless more are asked for.
