@@ -55,7 +55,8 @@ pub struct Image {
     pub grace_ms: Option<u64>,
 }
 
-const MAIN_PATIENCE: Duration = Duration::from_millis(500);
+/// A busy machine may take seconds from the start of a container to its first program.
+const MAIN_PATIENCE: Duration = Duration::from_secs(10);
 const SERVICE_GRACE: Duration = Duration::from_millis(1000);
 /// Below the engine's 10 s: a database that is the image's command must be able to close its files.
 const COMMAND_GRACE: Duration = Duration::from_millis(8000);
