@@ -3,6 +3,7 @@
 //! The repositories are written once. What differs between the two is kept here: how the clock is read,
 //! how a writing transaction begins, and how appends are put in order.
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Database {
             let pool = sea_orm::Database::connect(postgres(url)).await?;
             Self { reader: pool.clone(), writer: pool }
         } else {
-            let url = if url.is_empty() { file_url(&config.server.data_dir.join("steading.db")) } else { url.clone() };
+            let url = if url.is_empty() { own_file(&config.server.data_dir)? } else { url.clone() };
             // The writer comes first: it makes the file.
             let writer = sea_orm::Database::connect(sqlite(&url, 1, false)).await?;
             let reader = sea_orm::Database::connect(sqlite(&url, SQLITE_READERS, true)).await?;
@@ -130,6 +131,14 @@ impl Database {
         }
         Ok(())
     }
+}
+
+/// The URL of our own file, made for our user alone: the sources of workspaces may hold passwords. What
+/// SQLite puts beside it gets the same rights.
+fn own_file(data_dir: &Path) -> std::io::Result<String> {
+    let path = data_dir.join("steading.db");
+    std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
+    Ok(file_url(&path))
 }
 
 fn file_url(path: &Path) -> String {

@@ -1,7 +1,8 @@
 //! The server's roles: `steading serve`, `api`, `gateway` and `worker`.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,9 +112,11 @@ fn start_log(json: bool) {
     let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }
 
+/// Makes the data folder where it is not there yet, for our user alone: it will hold clones of private
+/// repositories. A folder that somebody made keeps the rights that they gave it.
 fn prepare_data_dir(config: &mut Config) -> Result<(), CliError> {
     let dir = &config.server.data_dir;
-    let made = std::fs::create_dir_all(dir).and_then(|()| dir.canonicalize());
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(dir).and_then(|()| dir.canonicalize());
     config.server.data_dir = made.map_err(|error| unusable(dir, &error))?;
     Ok(())
 }
