@@ -32,7 +32,8 @@ pub fn below(folder: &str, tar: ByteStream) -> ByteStream {
 
 fn rewrite(folder: &Path, from: impl Read, to: impl Write) -> io::Result<()> {
     let mut told = tar::Builder::new(to);
-    for entry in tar::Archive::new(from).entries()? {
+    let mut heard = tar::Archive::new(from);
+    for entry in heard.entries()? {
         let mut entry = entry?;
         let mut header = entry.header().clone();
         let path = placed(folder, &entry.path()?)?;
@@ -46,6 +47,8 @@ fn rewrite(folder: &Path, from: impl Read, to: impl Write) -> io::Result<()> {
             None => told.append_data(&mut header, path, &mut entry)?,
         }
     }
+    // The archive's own end is no proof that whoever wrote it got there: only the stream's end is.
+    io::copy(&mut heard.into_inner(), &mut io::sink())?;
     told.into_inner()?.flush()
 }
 
@@ -131,8 +134,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_on_the_way_ends_the_archive() {
-        let broken = futures::stream::iter([Ok(vec![0; 100].into()), Err(io::Error::other("on fire"))]).boxed();
-        let told: Result<Vec<_>, _> = below("/a", broken).try_collect().await;
-        assert!(told.unwrap_err().to_string().contains("on fire"));
+        for sent in [100, 512, 1024] {
+            let broken = futures::stream::iter([Ok(vec![0; sent].into()), Err(io::Error::other("on fire"))]).boxed();
+            let told: Result<Vec<_>, _> = below("/a", broken).try_collect().await;
+            assert!(told.unwrap_err().to_string().contains("on fire"));
+        }
     }
 }
