@@ -94,7 +94,11 @@ impl Docker {
     ) -> Result<Option<Brought>> {
         let filter = self.names.filter_workspace(spec.workspace);
         let (found, volumes) = tokio::try_join!(self.inspect_container(name), self.volumes(&filter))?;
-        let Some(found) = found else { return Ok(None) };
+        let Some(found) = found else {
+            // Taken and not there: somebody else makes it at this moment, which a busy engine takes time for.
+            tokio::time::sleep(PAUSE).await;
+            return Ok(None);
+        };
         let (Some(id), Some(has)) = (found.id.clone(), observe::labels_of(&found)) else { return Ok(None) };
         if !self.names.are_ours(has) {
             return Err(RuntimeError::Refused(format!("the name {name} is taken by a container that is not ours")));
