@@ -7,6 +7,7 @@
 use crate::failure::{Failure, Result, SYSTEM};
 use nix::unistd::{chown, geteuid};
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
@@ -17,6 +18,9 @@ use std::process::Command;
 
 /// The variable that carries the specification of `inside main`; no child may see it.
 pub const SPEC_VARIABLE: &str = "STEADING_INSIDE";
+
+/// So often the list of mounts is read again until it stands still.
+const READINGS: u32 = 10;
 
 /// Tried in order: the last two are for images whose root file system is read-only.
 const BASES: [&str; 3] = ["/run/steading", "/tmp/.steading", "/dev/shm/.steading"];
@@ -131,7 +135,18 @@ fn folder_of_mine(path: &Path) -> std::io::Result<()> {
 /// What the engine mounts for this container alone: Docker's and Podman's hostname and hosts files, a Pod's hosts file.
 /// The same for the whole life of a container, stops and starts included.
 fn container_identity() -> String {
-    identity_in(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default())
+    // The kernel gives the list in pieces: mounts that come and go between two of them, as they do while a container
+    // starts, repeat lines or skip some. So it is read until two readings agree.
+    let read = || identity_in(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
+    let mut seen = read();
+    for _ in 0..READINGS {
+        let again = read();
+        if again == seen {
+            break;
+        }
+        seen = again;
+    }
+    seen
 }
 
 fn identity_in(mountinfo: &str) -> String {
@@ -142,6 +157,8 @@ fn identity_in(mountinfo: &str) -> String {
             let (source, target) = (fields.next()?, fields.next()?);
             matches!(target, "/etc/hostname" | "/etc/hosts").then_some(source)
         })
+        .collect::<BTreeSet<_>>()
+        .into_iter()
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -186,6 +203,8 @@ mod tests {
                       601 587 254:1 /var/lib/docker/containers/abc/hosts /etc/hosts rw - ext4 /dev/vda1 rw\n\
                       602 587 0:5 / /proc rw - proc proc rw\n";
         assert_eq!(identity_in(docker), "/var/lib/docker/containers/abc/hostname /var/lib/docker/containers/abc/hosts");
+        let twice = format!("{docker}{docker}");
+        assert_eq!(identity_in(&twice), identity_in(docker));
         assert_eq!(identity_in("garbage"), "");
     }
 }
