@@ -81,9 +81,20 @@ impl Person<'_> {
                 return Ok(());
             }
             let stuck = now == Some("failed") || Instant::now() > deadline;
-            ensure!(!stuck, "not {phase:?}: {seen:#?}\n{:?}", self.story);
+            ensure!(!stuck, "not {phase:?}: {seen:#?}\n{:?}\n{}", self.story, self.evidence());
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
+    }
+
+    /// What the engine can say about a workspace that does not come to its end.
+    fn evidence(&self) -> String {
+        let filter = engine::of(self.id.as_deref().unwrap_or_default());
+        let id = engine::docker(&["ps", "--all", "--quiet", "--no-trunc", "--filter", &filter]).unwrap_or_default();
+        let inspected = engine::docker(&["inspect", "--format", "{{json .State}} {{json .RestartCount}}", &id]);
+        let logs = std::process::Command::new("docker").args(["logs", "--timestamps", &id]).output();
+        let script = "ps -eo pid,ppid,lstart,args; find /run/steading /tmp/.steading /dev/shm -ls; cat /proc/self/mountinfo | grep /etc/host; date";
+        let inside = engine::docker(&["exec", &id, "sh", "-c", script]);
+        format!("{id}\n{inspected:?}\n{logs:?}\n{}", inside.unwrap_or_else(|error| error.to_string()))
     }
 
     async fn create(&mut self) -> Result<()> {
