@@ -20,6 +20,8 @@ pub(crate) fn limit(ws: &Workspace, failure: &Failure) -> Option<u32> {
         // A hook that ends the process that watches over it would be run for ever.
         ("hooks", "hook-interrupted") => 3,
         (LOOK | "hooks" | "extensions", _) if runs => return None,
+        // Looking again starts it anew; one that keeps dying is given up by its deaths, which says why.
+        (_, "container-gone") => 8,
         (LOOK, _) => 8,
         ("resolve" | "up" | "populate", _) => 3,
         // A registry has bad moments; a Dockerfile that fails will fail again.
