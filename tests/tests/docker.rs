@@ -47,8 +47,8 @@ async fn plain(world: &World, browser: &Browser) -> Result<()> {
     let filter = format!("label=dev.steading/workspace={}", ws.id());
     ensure!(engine::docker(&["ps", "--all", "--quiet", "--filter", &filter])?.is_empty(), "a container is left");
     ensure!(engine::docker(&["volume", "ls", "--quiet", "--filter", &filter])?.is_empty(), "a volume is left");
-    let (status, _) = browser.page(ws.url()).await?;
-    ensure!(status == 404, "a deleted workspace answers {status}");
+    let (_, page) = browser.page(ws.url()).await?;
+    ensure!(!page.contains("workbench"), "a deleted workspace still answers");
     Ok(())
 }
 
