@@ -56,5 +56,7 @@ pub fn remove_all(installation: &str) {
     each(&["ps", "--all", "--quiet", "--filter", &label], &["rm", "--force", "--volumes"]);
     each(&["volume", "ls", "--quiet", "--filter", &label], &["volume", "rm", "--force"]);
     each(&["network", "ls", "--quiet", "--filter", &label], &["network", "rm"]);
-    each(&["image", "ls", "--quiet", "--filter", &label], &["image", "rm", "--force"]);
+    // By name, because what two installations build alike is one image.
+    let named = format!("reference=steading-{installation}/*");
+    each(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", &named], &["image", "rm"]);
 }
