@@ -26,17 +26,18 @@ const OPTIONS: ParseOptions = ParseOptions {
 
 /// The value of a text without a mistake; `None` for any other.
 pub fn read(text: &str) -> Option<Node> {
-    // The library passes over more kinds of white space than JSON has, and recurses as deep as the text says.
-    if text.chars().any(is_odd_space) || is_deep(text) {
+    // The library passes over more than JSON allows, and recurses as deep as the text says.
+    if text.chars().any(is_odd) || is_deep(text) {
         return None;
     }
     let parsed = parse_to_ast(text, &CollectOptions::default(), &OPTIONS).ok()?;
-    node(&parsed.value?)
+    node(text, &parsed.value?)
 }
 
-/// White space that editors point at (RFC 8259, section 2), and the mark that would shift all offsets.
-fn is_odd_space(c: char) -> bool {
-    c == '\u{feff}' || (c.is_whitespace() && !matches!(c, ' ' | '\t' | '\n' | '\r'))
+/// White space and control characters that editors point at (RFC 8259, sections 2 and 7), and the mark that
+/// would shift all offsets.
+fn is_odd(c: char) -> bool {
+    c == '\u{feff}' || ((c.is_whitespace() || c.is_control()) && !matches!(c, ' ' | '\t' | '\n' | '\r'))
 }
 
 /// Whether there may be more levels than are read. Brackets in strings and comments count too, which
@@ -53,24 +54,34 @@ fn is_deep(text: &str) -> bool {
     })
 }
 
-fn node(value: &ast::Value<'_>) -> Option<Node> {
+fn node(text: &str, value: &ast::Value<'_>) -> Option<Node> {
     let kind = match value {
-        ast::Value::StringLit(text) => Kind::Plain(Value::String(text.value.clone().into_owned())),
+        ast::Value::StringLit(literal) => Kind::Plain(Value::String(string(text, literal)?)),
         ast::Value::NumberLit(digits) => Kind::Plain(number(digits.value)),
         ast::Value::BooleanLit(word) => Kind::Plain(Value::Bool(word.value)),
         ast::Value::NullKeyword(_) => Kind::Plain(Value::Null),
-        ast::Value::Array(array) => Kind::Array(array.elements.iter().map(node).collect::<Option<_>>()?),
-        ast::Value::Object(object) => Kind::Object(object.properties.iter().map(member).collect::<Option<_>>()?),
+        ast::Value::Array(array) => {
+            Kind::Array(array.elements.iter().map(|element| node(text, element)).collect::<Option<_>>()?)
+        }
+        ast::Value::Object(object) => {
+            Kind::Object(object.properties.iter().map(|property| member(text, property)).collect::<Option<_>>()?)
+        }
     };
     Some(Node { start: value.start(), end: value.end(), kind })
 }
 
-fn member(property: &ast::ObjectProp<'_>) -> Option<Member> {
+fn member(text: &str, property: &ast::ObjectProp<'_>) -> Option<Member> {
     let ast::ObjectPropName::String(name) = &property.name else { return None };
     Some(Member {
-        name: name.value.clone().into_owned(),
+        name: string(text, name)?,
         start: name.range.start,
         end: name.range.end,
-        node: node(&property.value)?,
+        node: node(text, &property.value)?,
     })
+}
+
+/// The text of a string, unless a tab or a line end stands in it unescaped: that is worth a finding.
+fn string(text: &str, literal: &ast::StringLit<'_>) -> Option<String> {
+    let written = text.get(literal.range.start..literal.range.end)?;
+    (!written.contains(char::is_control)).then(|| literal.value.clone().into_owned())
 }
