@@ -9,12 +9,13 @@ const path = require("node:path");
 const { load } = require("./load");
 const { serveCompressed } = require("./static");
 
-// The person's own settings are theirs from then on.
-function seed(settings) {
+// Puts a file of the bundle where there is none yet. While the bundle is built, it has not all of them.
+function seed(name, folder) {
+  fs.mkdirSync(folder, { recursive: true });
   try {
-    fs.copyFileSync(path.join(__dirname, "settings.json"), settings, fs.constants.COPYFILE_EXCL);
+    fs.copyFileSync(path.join(__dirname, name), path.join(folder, name), fs.constants.COPYFILE_EXCL);
   } catch (error) {
-    if (error.code !== "EEXIST") throw error;
+    if (error.code !== "EEXIST" && error.code !== "ENOENT") throw error;
   }
 }
 
@@ -28,8 +29,10 @@ async function start() {
   if (main.shouldSpawnCliProcess(args)) return main.runCodeCli(args);
 
   const data = args["user-data-dir"];
-  fs.mkdirSync(path.join(data, "User"), { recursive: true });
-  seed(path.join(data, "User", "settings.json"));
+  // The person's own settings are theirs from then on.
+  seed("settings.json", path.join(data, "User"));
+  // Reading a hundred manifests would take a third of a first start, and hold up the first page.
+  seed("extensions.builtin.cache", path.join(data, "CachedProfilesData", "__default__profile__"));
   // The heartbeat file belongs to this IDE too, not to a directory in the person's home.
   paths.data = data;
   wrapper.preventExit();

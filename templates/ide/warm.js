@@ -1,5 +1,7 @@
-// Compiles ahead: starts the IDE in this process, asks for the workbench, keeps what was compiled.
-// Run by `build` with the bundle's own Node; the bundle must be writable.
+// Compiles ahead: starts the IDE in this process, asks for the workbench, keeps what was compiled and
+// what was found out about the built-in extensions.
+// Run by `build` with the bundle's own Node and the folder that containers mount the bundle at; the
+// bundle must be writable.
 "use strict";
 
 const fs = require("node:fs");
@@ -7,7 +9,7 @@ const http = require("node:http");
 const os = require("node:os");
 const path = require("node:path");
 
-const bundle = process.argv[2];
+const [bundle, home] = process.argv.slice(2);
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "steading-ide-warm-"));
 const socket = path.join(scratch, "socket");
 const { exit } = process;
@@ -24,10 +26,31 @@ const get = () =>
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// VS Code writes it a moment after the first page, and believes it for a folder of the same path and time.
+async function keepExtensions() {
+  const file = path.join(scratch, "data", "CachedProfilesData", "__default__profile__", "extensions.builtin.cache");
+  for (let tries = 0; tries < 300; tries += 1) {
+    try {
+      const text = fs.readFileSync(file, "utf8");
+      JSON.parse(text);
+      // As a path and as part of a URL.
+      const written = new Set([JSON.stringify(bundle).slice(1, -1), encodeURI(bundle)]);
+      const moved = [...written].reduce((now, folder) => now.replaceAll(folder, home), text);
+      fs.writeFileSync(path.join(bundle, "extensions.builtin.cache"), moved);
+      return;
+    } catch (error) {
+      if (error.code !== "ENOENT" && !(error instanceof SyntaxError)) throw error;
+    }
+    await pause(100);
+  }
+  throw new Error("the built-in extensions were not looked at");
+}
+
 async function warm() {
   for (let tries = 0; tries < 300; tries += 1) {
     if ((await get().catch(() => undefined)) === 200) {
       keep();
+      await keepExtensions();
       return;
     }
     await pause(100);
@@ -36,7 +59,7 @@ async function warm() {
 }
 
 process.env.HOME = scratch;
-process.argv.splice(1, 2, path.join(bundle, "entry.js"));
+process.argv.splice(1, 3, path.join(bundle, "entry.js"));
 process.argv.push("--auth", "none", "--socket", socket, "--user-data-dir", path.join(scratch, "data"), "--log", "error", "/");
 require(path.join(bundle, "entry.js"));
 warm()
