@@ -1,6 +1,7 @@
 //! Docker Engine, 20.10 and newer.
 
 mod build;
+mod carrier;
 mod container;
 mod credential;
 mod dial;

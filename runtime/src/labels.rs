@@ -49,6 +49,11 @@ impl Names {
         format!("st-{}", self.installation.chars().take(12).collect::<String>())
     }
 
+    /// The port that keeps the interface awake.
+    pub fn sink(&self) -> String {
+        format!("sk-{}", self.installation.chars().take(12).collect::<String>())
+    }
+
     /// The chain of its firewall rules; iptables allows 28 characters.
     pub fn chain(&self) -> String {
         format!("STEADING-{}", self.installation.chars().take(12).collect::<String>())

@@ -59,4 +59,15 @@ pub fn remove_all(installation: &str) {
     // By name, because what two installations build alike is one image.
     let named = format!("reference=steading-{installation}/*");
     each(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", &named], &["image", "rm"]);
+    // Its firewall rules and its bridge's own port, which the engine knows nothing of.
+    let (chain, bridge, sink) =
+        (format!("STEADING-{installation}"), format!("st-{installation}"), format!("sk-{installation}"));
+    for words in [
+        vec!["iptables", "-w", "5", "-D", "INPUT", "-i", &bridge, "-j", &chain],
+        vec!["iptables", "-w", "5", "-F", &chain],
+        vec!["iptables", "-w", "5", "-X", &chain],
+        vec!["ip", "link", "del", &sink],
+    ] {
+        let _ = Command::new(words[0]).args(&words[1..]).output();
+    }
 }

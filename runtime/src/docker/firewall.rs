@@ -104,8 +104,8 @@ async fn iptables(arguments: &[&str]) -> Result<(), String> {
     judge("iptables", &output)
 }
 
-/// Servers often run with a search path without the administrator's folders.
-fn command(name: &str) -> Command {
+/// A program of the administrator's. Servers often run with a search path without the administrator's folders.
+pub fn command(name: &str) -> Command {
     let folders = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
     let path = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
     let mut command = Command::new(path.unwrap_or_else(|| name.into()));

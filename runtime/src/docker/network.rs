@@ -9,7 +9,7 @@ use bollard::models::{NetworkConnectRequest, NetworkCreateRequest, NetworkDiscon
 use steading_core::runtime::Result;
 use tokio::sync::Mutex;
 
-use super::{Docker, firewall};
+use super::{Docker, carrier, firewall};
 use crate::error;
 
 /// How long rules of the firewall are believed to be there: other programs load rules anew.
@@ -34,10 +34,13 @@ impl Network {
             Some(_) => {
                 // Not on anybody's critical path: the network was there, the rules were too.
                 self.note(Some(Instant::now()));
-                if docker.isolate {
-                    let (names, local) = (docker.names.clone(), docker.engine.is_local());
-                    tokio::spawn(async move { firewall::isolate(&names, local).await });
-                }
+                let (names, local, isolate) = (docker.names.clone(), docker.engine.is_local(), docker.isolate);
+                tokio::spawn(async move {
+                    if isolate {
+                        firewall::isolate(&names, local).await;
+                    }
+                    carrier::keep(&names, local).await;
+                });
                 return Ok(());
             }
             None => {}
@@ -50,6 +53,7 @@ impl Network {
         if docker.isolate {
             firewall::isolate(&docker.names, docker.engine.is_local()).await;
         }
+        carrier::keep(&docker.names, docker.engine.is_local()).await;
         self.note(Some(Instant::now()));
         Ok(())
     }

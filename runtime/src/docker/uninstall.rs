@@ -5,7 +5,7 @@ use bollard::query_parameters::{
 };
 use steading_core::runtime::Result;
 
-use super::{Docker, firewall};
+use super::{Docker, carrier, firewall};
 use crate::error;
 
 impl Docker {
@@ -39,6 +39,9 @@ impl Docker {
         }
         if self.isolate && self.engine.is_local() {
             firewall::open(&self.names).await;
+        }
+        if self.engine.is_local() {
+            carrier::release(&self.names).await;
         }
         self.network.doubt();
         Ok(())
