@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { isAbort, Problem } from "./api/problem";
+import { turns, type Turns } from "./turns";
 
 /** What was loaded, what went wrong the last time, and how to load it now. */
 export interface Polled<T> {
@@ -15,29 +16,28 @@ export interface Polled<T> {
 export function usePoll<T>(load: (signal: AbortSignal) => Promise<T>, interval: number): Polled<T> {
   const [data, setData] = useState<T>();
   const [problem, setProblem] = useState<Problem>();
-  const running = useRef<AbortController>(undefined);
-
-  const reload = useCallback(() => {
-    running.current?.abort();
-    const controller = new AbortController();
-    running.current = controller;
-    load(controller.signal).then(
-      (loaded) => {
-        if (controller.signal.aborted) return;
-        setData(loaded);
-        setProblem(undefined);
-      },
-      (thrown: unknown) => {
-        if (controller.signal.aborted || isAbort(thrown)) return;
-        setProblem(Problem.of(thrown));
-      },
-    );
-  }, [load]);
+  const loading = useRef<Turns>(undefined);
+  const reload = useCallback(() => loading.current?.ask(), []);
 
   useEffect(() => {
-    reload();
-    return () => running.current?.abort();
-  }, [reload]);
+    let isOver = false;
+    const current = turns(async (signal) => {
+      try {
+        const loaded = await load(signal);
+        if (isOver) return;
+        setData(loaded);
+        setProblem(undefined);
+      } catch (thrown) {
+        if (!isOver && !isAbort(thrown)) setProblem(Problem.of(thrown));
+      }
+    });
+    loading.current = current;
+    current.ask();
+    return () => {
+      isOver = true;
+      current.end();
+    };
+  }, [load]);
 
   useEffect(() => {
     const again = (): void => {

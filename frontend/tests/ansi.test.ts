@@ -55,7 +55,7 @@ describe("what a terminal would show", () => {
 describe("the log", () => {
   it("forgets the oldest lines and counts them", () => {
     const line = (seq: number) => ({ seq, at: "", stream: "build", text: String(seq) });
-    let log = append({ lines: [], dropped: 0, connection: "open" }, [1, 2, 3].map(line), 4);
+    let log = append({ lines: [], dropped: 0, state: "read" }, [1, 2, 3].map(line), 4);
     log = append(log, [4, 5, 6].map(line), 4);
     expect(log.lines.map((l) => l.seq)).toEqual([3, 4, 5, 6]);
     expect(log.dropped).toBe(2);

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { follow } from "../src/api/follow";
+import * as api from "../src/api/follow";
+
+const stops: (() => void)[] = [];
+/** Follows until the test ends. */
+const follow: typeof api.follow = (path, handlers) => {
+  const stop = api.follow(path, handlers);
+  stops.push(stop);
+  return stop;
+};
 
 class FakeSource {
   static readonly CLOSED = 2;
@@ -26,7 +34,16 @@ beforeEach(() => {
   vi.useFakeTimers();
   vi.stubGlobal("EventSource", FakeSource);
 });
-afterEach(() => vi.useRealTimers());
+afterEach(() => {
+  for (const stop of stops.splice(0)) stop();
+  vi.useRealTimers();
+});
+
+/** The page is hidden behind another tab, or shown again. */
+function see(state: DocumentVisibilityState) {
+  vi.spyOn(document, "visibilityState", "get").mockReturnValue(state);
+  document.dispatchEvent(new Event("visibilitychange"));
+}
 
 const latest = () => FakeSource.all.at(-1) as FakeSource;
 
@@ -59,6 +76,41 @@ describe("a stream", () => {
     expect(FakeSource.all).toHaveLength(2);
     vi.advanceTimersByTime(1_000);
     expect(FakeSource.all).toHaveLength(3);
+  });
+
+  it("is held only while the page can be seen, and goes on where it was", () => {
+    const stop = follow("/x", { message: () => undefined });
+    latest().say(7);
+    see("hidden");
+    expect(latest().close).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSource.all).toHaveLength(1);
+    see("visible");
+    see("visible");
+    expect(FakeSource.all).toHaveLength(2);
+    expect(latest().url).toBe("/x?after=7");
+    stop();
+    see("hidden");
+    see("visible");
+    expect(FakeSource.all).toHaveLength(2);
+  });
+
+  it("is not opened by a page that nobody sees", () => {
+    see("hidden");
+    const stop = follow("/x", { message: () => undefined });
+    expect(FakeSource.all).toHaveLength(0);
+    see("visible");
+    expect(FakeSource.all).toHaveLength(1);
+    stop();
+  });
+
+  it("is not asked for again by a page that nobody sees", () => {
+    const stop = follow("/x", { message: () => undefined });
+    latest().refuse();
+    see("hidden");
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSource.all).toHaveLength(1);
+    stop();
   });
 
   it("ends when it is no longer wanted", () => {

@@ -17,16 +17,29 @@ class FakeSource {
 }
 
 let seq = 0;
-/** Says something on a workspace's stream, once the page listens. */
-async function say(stream: "events" | "logs", item: Record<string, unknown>): Promise<void> {
+/** Says something on the workspace's stream of events, once the page listens. */
+async function say(item: Record<string, unknown>): Promise<void> {
   const source = await waitFor(() => {
-    const found = FakeSource.all.findLast((one) => one.url.endsWith(`/${stream}`));
-    if (!found) throw new Error(`nobody listens to ${stream}`);
+    const found = FakeSource.all.findLast((one) => one.url.endsWith("/events"));
+    if (!found) throw new Error("nobody listens");
     return found;
   });
   act(() =>
     source.onmessage?.({ data: JSON.stringify({ seq: ++seq, at: new Date().toISOString(), ...item }) }),
   );
+}
+
+interface Printed {
+  stream: string;
+  text: string;
+}
+
+/** The log after a line, as the server sends it. */
+function logAfter(after: number): Response {
+  const at = new Date().toISOString();
+  const lines = printed.map((line, index) => ({ seq: index + 1, at, ...line })).slice(after);
+  const text = lines.map((line) => `data: ${JSON.stringify(line)}\nid: ${line.seq}\n\n`).join("");
+  return new Response(text, { headers: { "content-type": "text/event-stream" } });
 }
 
 const FOX = {
@@ -58,6 +71,7 @@ const FAILURE = {
 let workspace: typeof FOX;
 let signedIn: boolean;
 let sent: string[];
+let printed: Printed[];
 
 function json(body: unknown, status = 200): Response {
   const type = status < 400 ? "application/json" : "application/problem+json";
@@ -73,7 +87,7 @@ function problem(status: number, code: string, message: string): Response {
 
 async function server(input: Request | string, init?: RequestInit): Promise<Response> {
   const request = input instanceof Request ? input : new Request(new URL(input, location.origin), init);
-  const path = new URL(request.url).pathname;
+  const { pathname: path, searchParams } = new URL(request.url);
   const call = `${request.method} ${path}`;
   sent.push(call);
   if (call === "GET /v1/version") return json({ name: "steading", version: "1.2.3" });
@@ -83,6 +97,7 @@ async function server(input: Request | string, init?: RequestInit): Promise<Resp
   if (call === "GET /v1/me") return json({ user: "usr_1", role: "admin", scope: "all", session: true });
   if (call === "GET /v1/tokens") return json({ items: [] });
   if (call === "POST /v1/tokens") return json({ id: "tok_1", token: "std_secret" }, 201);
+  if (path.endsWith("/logs")) return logAfter(Number(searchParams.get("after")));
   if (path.endsWith("/ports")) return json({ items: [] });
   if (path === `/v1/workspaces/${FOX.slug}/start`)
     workspace = { ...workspace, phase: "pending", failure: null };
@@ -98,6 +113,7 @@ beforeEach(() => {
   workspace = FOX;
   signedIn = true;
   sent = [];
+  printed = [];
   FakeSource.all = [];
   vi.stubGlobal("EventSource", FakeSource);
   vi.stubGlobal("fetch", server);
@@ -115,7 +131,7 @@ describe("a workspace's page", () => {
     expect(await screen.findByText("Getting the image…")).toBeVisible();
     expect(screen.queryByRole("link", { name: /Open VS Code/ })).toBeNull();
     workspace = { ...workspace, phase: "running" };
-    await say("events", { event: "phase", detail: { phase: "running" } });
+    await say({ event: "phase", detail: { phase: "running" } });
     const link = await screen.findByRole("link", { name: /Open VS Code/ });
     expect(link).toHaveAttribute("href", `/enter?host=${FOX.slug}&path=/`);
     expect(screen.getByText(/^Ready\. Open/)).toHaveAttribute("role", "status");
@@ -124,12 +140,29 @@ describe("a workspace's page", () => {
   it("shows the log as text, by stream", async () => {
     await open(`/workspaces/${FOX.slug}`);
     await screen.findByRole("log");
-    await say("logs", { stream: "build", text: "\u001b[31m<b>red</b>" });
-    await say("logs", { stream: "clone", text: "cloned" });
+    printed.push({ stream: "build", text: "\u001b[31m<b>red</b>" });
     expect(await screen.findByText("<b>red</b>")).toHaveClass("fg-red");
+    printed.push({ stream: "clone", text: "cloned" });
+    expect(await screen.findByText("cloned")).toBeVisible();
+    expect(screen.getAllByText("<b>red</b>")).toHaveLength(1);
     await userEvent.selectOptions(screen.getByLabelText("Show output of"), "clone");
     expect(screen.queryByText("<b>red</b>")).toBeNull();
     expect(screen.getByText("cloned")).toBeVisible();
+  });
+
+  it("holds one connection, and does not look at the log of a workspace that stands still", async () => {
+    workspace = { ...FOX, phase: "stopped", desired: "stopped" };
+    printed.push({ stream: "ide", text: "the end" });
+    await open(`/workspaces/${FOX.slug}`);
+    expect(await screen.findByText("the end")).toBeVisible();
+    expect(FakeSource.all.map((one) => one.url)).toEqual([`/v1/workspaces/${FOX.slug}/events`]);
+    await new Promise((done) => setTimeout(done, 1_800));
+    const looks = sent.filter((call) => call.endsWith("/logs")).length;
+    await new Promise((done) => setTimeout(done, 1_500));
+    expect(sent.filter((call) => call.endsWith("/logs"))).toHaveLength(looks);
+    printed.push({ stream: "pull", text: "it moves" });
+    await say({ event: "wanted", detail: { desired: "running" } });
+    expect(await screen.findByText("it moves")).toBeVisible();
   });
 
   it("tells a failure with hint, code and output, and tries again", async () => {

@@ -14,8 +14,10 @@ const LONGEST_PAUSE = 30_000;
 /**
  * Follows a stream of server-sent events for as long as it is wanted; returns how to stop.
  *
- * `EventSource` reconnects by itself with `Last-Event-ID` when a connection breaks. It gives up for good when an
- * answer is not a stream (a proxy's 502 during a restart, 401, 404). Then we ask again after the last item we saw.
+ * A browser keeps at most six connections to a server, across all of its tabs, so a tab that nobody sees holds none: it
+ * goes on after the last item when it is shown again. `EventSource` reconnects by itself with `Last-Event-ID` when a
+ * connection breaks. It gives up for good when an answer is not a stream (a proxy's 502 during a restart, 401, 404).
+ * Then we ask again after the last item we saw.
  */
 export function follow<T extends { seq: number }>(path: string, handlers: Handlers<T>): () => void {
   let last = 0;
@@ -46,11 +48,21 @@ export function follow<T extends { seq: number }>(path: string, handlers: Handle
       pause = Math.min(pause * 2, LONGEST_PAUSE);
     };
   };
-
-  open();
-  return () => {
+  const close = (): void => {
     clearTimeout(timer);
     source?.close();
+    source = undefined;
+  };
+  const seen = (): void => {
+    if (document.visibilityState === "hidden") close();
+    else if (!source) open();
+  };
+
+  document.addEventListener("visibilitychange", seen);
+  seen();
+  return () => {
+    document.removeEventListener("visibilitychange", seen);
+    close();
   };
 }
 

@@ -25,6 +25,16 @@ export class Problem extends Error {
     );
   }
 
+  /** The server took the question, and took too long over the answer. */
+  static late(): Problem {
+    return new Problem(
+      0,
+      "no-answer",
+      "Steading does not answer in time.",
+      "The connection may be slow, or the server very busy. It is tried again by itself.",
+    );
+  }
+
   /** From the body of an answer, whatever it turned out to be. */
   static from(status: number, body: unknown, reason = ""): Problem {
     if (isProblem(body)) {

@@ -47,7 +47,7 @@ export function LogView({ log, active = true }: { log: Log; active?: boolean }) 
           </select>
         </label>
         <span className="quiet" aria-live="polite">
-          {log.connection === "broken" ? "Connection lost, trying again…" : ""}
+          {log.state === "broken" ? "Connection lost, trying again…" : ""}
         </span>
         <CopyButton text={() => shown.map((line) => visible(line.text)).join("\n")}>Copy</CopyButton>
       </div>
@@ -67,7 +67,11 @@ export function LogView({ log, active = true }: { log: Log; active?: boolean }) 
               prints all.
             </p>
           )}
-          {shown.length === 0 && <p className="log-note">Nothing was printed yet.</p>}
+          {shown.length === 0 && (
+            <p className="log-note">
+              {log.state === "reading" ? "Reading the log…" : "Nothing was printed yet."}
+            </p>
+          )}
           {shown.map((line) => (
             <Line key={line.seq} line={line} />
           ))}

@@ -16,7 +16,7 @@ import { useLog } from "../log/feed";
 import { navigate, useLocation } from "../router";
 import { useWorkspace } from "../workspace/follow";
 import { enterPath, type Operation } from "../workspace/operations";
-import { headline, showsSteps, steps } from "../workspace/phases";
+import { headline, logPace, showsSteps, steps } from "../workspace/phases";
 import { shortSource, sourceLink } from "../workspace/source";
 import { Unknown } from "./Unknown";
 
@@ -113,10 +113,10 @@ function Known({ workspace, events, problem, connection, reload }: KnownProps) {
       {showsSteps(phase) && desired !== "deleted" && <PhaseSteps steps={progress} />}
       <WorkspaceTroubles workspace={workspace} events={events} onProblem={setRefused} onRetried={reload} />
       <div className="columns">
-        <Console slug={slug} isRunning={isRunning} events={events} />
+        <Console workspace={workspace} isRunning={isRunning} events={events} />
         <div className="side">
           {isRunning && <PortList slug={slug} />}
-          <WorkspaceAbout workspace={workspace} isLive={connection === "open"} />
+          <WorkspaceAbout workspace={workspace} isLive={connection !== "broken"} />
         </div>
       </div>
     </Page>
@@ -124,14 +124,15 @@ function Known({ workspace, events, problem, connection, reload }: KnownProps) {
 }
 
 interface ConsoleProps {
-  slug: string;
+  workspace: KnownProps["workspace"];
   isRunning: boolean;
   events: KnownProps["events"];
 }
 
 /** Log, terminal and history, one at a time. */
-function Console({ slug, isRunning, events }: ConsoleProps) {
-  const log = useLog(slug);
+function Console({ workspace, isRunning, events }: ConsoleProps) {
+  const { slug } = workspace;
+  const log = useLog(slug, logPace(workspace, events), events.at(-1)?.seq ?? 0);
   const [tab, setTab] = useState("log");
   // A terminal is opened when somebody first asks for it, and lives until the workspace stops.
   const [wanted, setWanted] = useState(false);

@@ -173,6 +173,21 @@ function runsOn(events: readonly WorkspaceEvent[]): string | undefined {
   return `Ready. ${text(last.detail.stage) ?? "A setup command"} is still running.`;
 }
 
+/** While something is printed, its next lines are a blink away. */
+const LIVELY = 500;
+/** In between, a running workspace prints little: extensions that are installed, a hook that runs late. */
+const CALM = 4_000;
+
+/** How often the log is worth a look, in milliseconds; 0: only when something happens. */
+export function logPace(
+  workspace: Pick<Workspace, "phase" | "desired">,
+  events: readonly WorkspaceEvent[],
+): number {
+  if (isMoving(workspace)) return LIVELY;
+  if (workspace.phase !== "running") return 0;
+  return runsOn(events) ? LIVELY : CALM;
+}
+
 /** Where a workspace stands, in one short sentence: what is shown and read aloud. */
 export function headline(
   workspace: Pick<Workspace, "phase" | "failure" | "desired">,
