@@ -18,9 +18,10 @@ export function age(at: string, now = Date.now()): string {
   return "just now";
 }
 
-/** A stretch of time as `0.4 s`, `12 s`, `3 min 20 s`. */
+/** A stretch of time as `at once`, `0.4 s`, `12 s`, `3 min 20 s`. */
 export function duration(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
+  if (seconds < 0.1) return "at once";
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.floor(seconds)} s`;
   return `${Math.floor(seconds / 60)} min ${Math.floor(seconds % 60)} s`;

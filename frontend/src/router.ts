@@ -44,6 +44,11 @@ export function navigate(to: string, how: { replace?: boolean } = {}): void {
   window.dispatchEvent(new Event(CHANGED));
 }
 
+/** Goes to a path of the server that this page does not show; Back does not come back here. */
+export function leave(to: string): void {
+  window.location.replace(to);
+}
+
 /** Whether the person has moved within the page; the first view keeps the browser's own focus. */
 export function hasMoved(): boolean {
   return moves > 0;
@@ -67,12 +72,14 @@ export function useLocation(): URL {
   return new URL(useSyncExternalStore(subscribe, () => window.location.href));
 }
 
-/** The path that a person is sent to after signing in, if it is one of this server. */
+/** A path that a person is sent on to, if it is one of the same server; `/` if it leads anywhere else. */
 export function localPath(text: string | null): string {
   if (!text?.startsWith("/")) return "/";
   try {
-    const url = new URL(text, window.location.origin);
-    return url.origin === window.location.origin ? url.pathname + url.search + url.hash : "/";
+    const { origin, pathname, search, hash } = new URL(text, window.location.origin);
+    // `/.//host` is of this server, and yet its path, taken for an address, is another server's: `//host`.
+    const isLocal = origin === window.location.origin && !pathname.startsWith("//");
+    return isLocal ? pathname + search + hash : "/";
   } catch {
     return "/";
   }

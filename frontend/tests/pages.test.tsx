@@ -2,6 +2,9 @@ import { act, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { App } from "../src/app";
+import * as router from "../src/router";
+
+vi.mock("../src/router", { spy: true });
 
 class FakeSource {
   static readonly CLOSED = 2;
@@ -59,6 +62,21 @@ const FOX = {
   updated_at: new Date().toISOString(),
 };
 
+const PORT = {
+  port: 3000,
+  label: "web",
+  url: "http://3000-quiet-fox-7k2p.localhost/",
+  listening: true,
+  visibility: "private",
+};
+const SILENT = {
+  ...PORT,
+  port: 9000,
+  label: null,
+  url: "http://9000-quiet-fox-7k2p.localhost/",
+  listening: false,
+};
+
 const FAILURE = {
   step: "build",
   code: "dockerfile-step-failed",
@@ -69,6 +87,7 @@ const FAILURE = {
 };
 
 let workspace: typeof FOX;
+let list: (typeof FOX)[] | undefined;
 let signedIn: boolean;
 let sent: string[];
 let printed: Printed[];
@@ -93,14 +112,16 @@ async function server(input: Request | string, init?: RequestInit): Promise<Resp
   if (call === "GET /v1/version") return json({ name: "steading", version: "1.2.3" });
   if (call === "POST /session") return problem(401, "not-signed-in", "That token cannot sign a person in.");
   if (!signedIn) return problem(401, "not-signed-in", "Nobody is signed in.");
-  if (call === "GET /v1/workspaces") return json({ items: [workspace], total: 1, page: 1, per_page: 20 });
+  if (call === "GET /v1/workspaces") {
+    return json({ items: list ?? [workspace], total: 1, page: 1, per_page: 20 });
+  }
   if (call === "GET /v1/me") return json({ user: "usr_1", role: "admin", scope: "all", session: true });
   if (call === "GET /v1/tokens") return json({ items: [] });
   if (call === "POST /v1/tokens") return json({ id: "tok_1", token: "std_secret" }, 201);
   if (path.endsWith("/logs")) return logAfter(Number(searchParams.get("after")));
-  if (path.endsWith("/ports")) return json({ items: [] });
+  if (path.includes("/ports")) return json({ items: [PORT, SILENT] });
   if (path === `/v1/workspaces/${FOX.slug}/start`)
-    workspace = { ...workspace, phase: "pending", failure: null };
+    workspace = { ...workspace, phase: "pending", desired: "running", failure: null };
   if (path === `/v1/workspaces/${FOX.slug}` && request.method === "DELETE") {
     workspace = { ...workspace, desired: "deleted" };
   }
@@ -111,6 +132,7 @@ async function server(input: Request | string, init?: RequestInit): Promise<Resp
 
 beforeEach(() => {
   workspace = FOX;
+  list = undefined;
   signedIn = true;
   sent = [];
   printed = [];
@@ -134,7 +156,7 @@ describe("a workspace's page", () => {
     await say({ event: "phase", detail: { phase: "running" } });
     const link = await screen.findByRole("link", { name: /Open VS Code/ });
     expect(link).toHaveAttribute("href", `/enter?host=${FOX.slug}&path=/`);
-    expect(screen.getByText(/^Ready\. Open/)).toHaveAttribute("role", "status");
+    expect(screen.getByText(/^Open VS Code and/).closest("[role=status]")).toHaveTextContent("Ready");
   });
 
   it("shows the log as text, by stream", async () => {
@@ -177,14 +199,56 @@ describe("a workspace's page", () => {
     await waitFor(() => expect(screen.queryByRole("alert")).toBeNull());
   });
 
-  it("starts nothing by itself when it was opened by a link", async () => {
+  it("starts at once when its stopped address was opened, and goes on there when it runs", async () => {
+    const leave = vi.spyOn(router, "leave").mockReturnValue();
     workspace = { ...FOX, phase: "stopped", desired: "stopped" };
-    await open(`/workspaces/${FOX.slug}?start=1`);
-    const ask = await screen.findByRole("region", { name: "Start this workspace" });
-    expect(sent.some((call) => call.startsWith("POST"))).toBe(false);
-    await userEvent.click(within(ask).getByRole("button", { name: "Start" }));
+    await open(`/workspaces/${FOX.slug}?start=1&host=3000-${FOX.slug}&path=%2Fa%3Fb%3Dc`);
+    expect(await screen.findByText(/taken on to its port 3000/)).toBeVisible();
     await waitFor(() => expect(sent).toContain(`POST /v1/workspaces/${FOX.slug}/start`));
-    await waitFor(() => expect(location.search).toBe(""));
+    expect(await screen.findByText("It is next in line…")).toBeVisible();
+    expect(leave).not.toHaveBeenCalled();
+    workspace = { ...workspace, phase: "running" };
+    await say({ event: "phase", detail: { phase: "running" } });
+    await waitFor(() =>
+      expect(leave).toHaveBeenCalledWith(`/enter?host=3000-${FOX.slug}&path=${encodeURIComponent("/a?b=c")}`),
+    );
+    expect(sent.filter((call) => call.endsWith("/start"))).toHaveLength(1);
+  });
+
+  it("can be kept from going on", async () => {
+    const leave = vi.spyOn(router, "leave").mockReturnValue();
+    await open(`/workspaces/${FOX.slug}?start=1`);
+    await userEvent.click(await screen.findByRole("button", { name: "Stay on this page" }));
+    workspace = { ...workspace, phase: "running" };
+    await say({ event: "phase", detail: { phase: "running" } });
+    expect(await screen.findByRole("link", { name: /Open VS Code/ })).toBeVisible();
+    expect(leave).not.toHaveBeenCalled();
+  });
+
+  it("keeps the focus of the keyboard when the pressed button goes", async () => {
+    workspace = { ...FOX, phase: "stopped", desired: "stopped" };
+    await open(`/workspaces/${FOX.slug}`);
+    (await screen.findByRole("button", { name: "Start" })).focus();
+    await userEvent.keyboard("{Enter}");
+    await waitFor(() => expect(screen.queryByRole("button", { name: "Start" })).toBeNull());
+    expect(screen.getByRole("heading", { level: 1 })).toHaveFocus();
+  });
+
+  it("shows its address, and a port's; opening one to everybody asks first", async () => {
+    workspace = { ...FOX, phase: "running" };
+    await open(`/workspaces/${FOX.slug}`);
+    expect(await screen.findByRole("link", { name: FOX.url })).toHaveAttribute("href", FOX.url);
+    expect(await screen.findByRole("link", { name: /3000-quiet-fox/ })).toHaveAttribute("href", PORT.url);
+    expect(screen.getByText("9000")).toBeVisible();
+    expect(screen.getByText(/Start its program/)).toBeVisible();
+    const choice = screen.getByLabelText("Who may open port 3000");
+    await userEvent.selectOptions(choice, "public");
+    expect(sent.some((call) => call.startsWith("PUT"))).toBe(false);
+    await userEvent.click(screen.getByRole("button", { name: "Cancel" }));
+    expect(choice).toHaveValue("private");
+    await userEvent.selectOptions(choice, "public");
+    await userEvent.click(screen.getByRole("button", { name: "Open it" }));
+    await waitFor(() => expect(sent).toContain(`PUT /v1/workspaces/${FOX.slug}/ports/3000`));
   });
 
   it("says what deleting loses before it deletes", async () => {
@@ -222,6 +286,25 @@ describe("the frame", () => {
     await userEvent.type(screen.getByLabelText("API token"), "nope");
     await userEvent.click(screen.getByRole("button", { name: "Sign in" }));
     expect(await screen.findByText("That token cannot sign a person in.")).toBeVisible();
+  });
+
+  it("keeps what was typed while one searches the list", async () => {
+    await open("/new?url=https://h/a/b");
+    await userEvent.type(screen.getByLabelText(/Branch/), "dev");
+    await userEvent.type(await screen.findByLabelText(/^Search/), "fox");
+    await waitFor(() => expect(location.search).toBe("?text=fox"));
+    expect(screen.getByLabelText("Git URL")).toHaveValue("https://h/a/b");
+    expect(screen.getByLabelText(/Branch/)).toHaveValue("dev");
+  });
+
+  it("gives the focus of a row that goes to the row in its place", async () => {
+    list = [FOX, { ...FOX, id: "ws_2", slug: "calm-owl-1a2b" }, { ...FOX, id: "ws_3", slug: "old-hen-3c4d" }];
+    await open("/");
+    (await screen.findByRole("button", { name: "Delete calm-owl-1a2b" })).focus();
+    list = [list[0] as typeof FOX, list[2] as typeof FOX];
+    document.dispatchEvent(new Event("visibilitychange"));
+    await waitFor(() => expect(screen.queryByText("calm-owl-1a2b")).toBeNull());
+    expect(screen.getByRole("link", { name: "old-hen-3c4d" })).toHaveFocus();
   });
 
   it("moves the focus to the heading of the page one goes to", async () => {

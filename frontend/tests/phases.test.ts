@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Phase, WorkspaceEvent } from "../src/api/types";
-import { headline, isMoving, station, steps } from "../src/workspace/phases";
+import { streamName } from "../src/log/stream";
+import { headline, isMoving, logPace, station, steps } from "../src/workspace/phases";
 import { label, offered } from "../src/workspace/operations";
 import { told } from "../src/workspace/story";
 
@@ -91,7 +92,7 @@ describe("the headline", () => {
     expect(headline(at("failed", { step: "build", message: "Step 7 failed." }), [])).toBe(
       "It did not get past “Image”.",
     );
-    expect(headline({ ...at("running"), desired: "deleted" }, [])).toBe("Being deleted…");
+    expect(headline({ ...at("running"), desired: "deleted" }, [])).toMatch(/being removed/);
   });
 });
 
@@ -102,9 +103,25 @@ describe("hooks that run on", () => {
       event(12, "phase", { phase: "running" }),
       event(12, "hook-started", { stage: "x" }),
     ];
-    expect(headline(at("running"), started)).toBe("Ready. x is still running.");
+    expect(headline(at("running"), started)).toBe("Open VS Code. x is still running.");
     const ended = [...started, event(14, "hook-finished", { stage: "x", exit: 0 })];
-    expect(headline(at("running"), ended)).toMatch(/^Ready\. Open/);
+    expect(headline(at("running"), ended)).toMatch(/^Open VS Code and/);
+  });
+});
+
+describe("the log", () => {
+  it("is looked at while something may be printed", () => {
+    const late = [event(12, "phase", { phase: "running" }), event(12, "hook-started", { stage: "x" })];
+    expect(logPace({ phase: "building", desired: "running" }, [])).toBeLessThan(1_000);
+    expect(logPace({ phase: "running", desired: "running" }, late)).toBeLessThan(1_000);
+    expect(logPace({ phase: "running", desired: "running" }, [])).toBeGreaterThan(1_000);
+    expect(logPace({ phase: "stopped", desired: "stopped" }, [])).toBe(0);
+    expect(logPace({ phase: "failed", desired: "running" }, [])).toBe(0);
+  });
+
+  it("calls its streams by short names that differ", () => {
+    const names = ["hook:onCreateCommand", "hook:postCreateCommand", "hook:postStartCommand:a", "pull"];
+    expect(names.map(streamName)).toEqual(["onCreate", "postCreate", "postStart:a", "pull"]);
   });
 });
 

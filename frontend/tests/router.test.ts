@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { localPath, route, signInPath } from "../src/router";
 import { draftFrom } from "../src/pages/Home";
 import { control, terminalUrl } from "../src/terminal/socket";
+import { errandOf } from "../src/workspace/errand";
 import { age, duration } from "../src/age";
 
 describe("a path", () => {
@@ -30,6 +31,11 @@ describe("where one goes after signing in", () => {
     "/\\evil.example",
     "/\t/evil.example",
     "javascript:alert(1)",
+    "/.//evil.example",
+    "/..//evil.example",
+    "/./\\evil.example",
+    "/a/..//evil.example",
+    "/%2e//evil.example",
   ])("is never %j", (next) => expect(localPath(next)).toBe("/"));
 });
 
@@ -42,6 +48,37 @@ describe("a deep link", () => {
       template: "",
     });
     expect(draftFrom(new URL("http://x/?url=https://h/a/b")).source).toBe("");
+  });
+});
+
+describe("where somebody was going when a stopped workspace stood in the way", () => {
+  const errand = (query: string) => errandOf(new URL(`http://x/workspaces/fox-1a?${query}`), "fox-1a");
+
+  it("is the workspace's own address or one of its ports", () => {
+    expect(errand("start=1&host=fox-1a&path=%2F%3Ffolder%3Da")).toEqual({
+      host: "fox-1a",
+      path: "/?folder=a",
+    });
+    expect(errand("start=1&host=3000-fox-1a&path=/api")).toEqual({ host: "3000-fox-1a", path: "/api" });
+    expect(errand("start=1")).toEqual({ host: "fox-1a", path: "/" });
+    expect(errand("host=fox-1a")).toBeUndefined();
+  });
+
+  it.each([
+    "other-2b",
+    "3000-other-2b",
+    "70000-fox-1a",
+    "03-fox-1a",
+    "x-fox-1a",
+    "fox-1a.evil.example",
+    "fox-1a/",
+  ])("is never %j", (host) =>
+    expect(errand(`start=1&host=${host}&path=/a`)).toEqual({ host: "fox-1a", path: "/" }),
+  );
+
+  it("stays on its host", () => {
+    expect(errand("start=1&host=fox-1a&path=//evil.example")?.path).toBe("/");
+    expect(errand("start=1&host=fox-1a&path=https://evil.example")?.path).toBe("/");
   });
 });
 
@@ -71,6 +108,7 @@ describe("time in words", () => {
     expect(age("2030-01-01T23:59:30Z", now)).toBe("just now");
     expect(age("2030-01-01T23:57:00Z", now)).toBe("3 minutes ago");
     expect(age("2030-01-01T00:00:00Z", now)).toBe("yesterday");
+    expect(duration(40)).toBe("at once");
     expect(duration(400)).toBe("0.4 s");
     expect(duration(200_000)).toBe("3 min 20 s");
   });

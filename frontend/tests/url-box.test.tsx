@@ -13,21 +13,17 @@ describe("what looks like a source", () => {
     "git+https://host/a",
     "git@github.com:owner/repository.git",
     "/srv/git/a",
+    "/srv/my projects/a b",
+    "owner/repository",
+    "github.com/owner/repository",
     "~/a",
     "file:///srv/git/a",
   ])("%s does", (text) => expect(looksLikeSource(text)).toBe(true));
 
-  it.each([
-    "",
-    "h",
-    "https://",
-    "https://github.com",
-    "https://github.com/",
-    "owner/repository",
-    "git@host:",
-    "a b",
-    "/",
-  ])("%j does not yet", (text) => expect(looksLikeSource(text)).toBe(false));
+  it.each(["", "h", "https://", "https://github.com", "https://github.com/", "git@host:", "a b", "/"])(
+    "%j does not yet",
+    (text) => expect(looksLikeSource(text)).toBe(false),
+  );
 
   it("has a short form", () => {
     expect(shortSource("https://github.com/a/b.git#dev")).toBe("github.com/a/b#dev");
@@ -131,6 +127,33 @@ describe("the URL box", () => {
     expect(alert).toHaveTextContent("no-such-repository");
   });
 
+  it("takes what the server says was meant", async () => {
+    replies["/v1/resolve"] = () =>
+      new Response(
+        JSON.stringify({
+          code: "source-invalid",
+          message: "That is not a Git URL.",
+          hint: "Did you mean https://github.com/o/r?",
+        }),
+        { status: 422, headers: { "content-type": "application/problem+json" } },
+      );
+    render(<UrlBox initial={{ ...EMPTY, source: "o/r" }} />);
+    await userEvent.click(await screen.findByRole("button", { name: "Use https://github.com/o/r" }));
+    expect(screen.getByLabelText("Git URL")).toHaveValue("https://github.com/o/r");
+  });
+
+  it("forgets the branch with its repository, not with half an address", async () => {
+    render(<UrlBox initial={EMPTY} />);
+    await userEvent.type(screen.getByLabelText(/Branch/), "dev");
+    await userEvent.click(screen.getByLabelText("Git URL"));
+    await userEvent.paste("https://h/a/b");
+    expect(screen.getByLabelText(/Branch/)).toHaveValue("dev");
+    await screen.findByText("example:1");
+    await userEvent.clear(screen.getByLabelText("Git URL"));
+    await userEvent.paste("https://h/a/other");
+    expect(screen.getByLabelText(/Branch/)).toHaveValue("");
+  });
+
   it("makes a workspace and goes there", async () => {
     render(<UrlBox initial={{ ...EMPTY, source: "https://h/a/b" }} />);
     await userEvent.click(screen.getByRole("button", { name: "Create workspace" }));
@@ -159,7 +182,7 @@ describe("the URL box", () => {
   });
 
   it("does not send what cannot be a source", async () => {
-    render(<UrlBox initial={{ ...EMPTY, source: "owner/repository" }} />);
+    render(<UrlBox initial={{ ...EMPTY, source: "my repository" }} />);
     await userEvent.click(screen.getByRole("button", { name: "Create workspace" }));
     expect(screen.getByRole("alert")).toHaveTextContent("That is not a Git URL yet.");
     expect(asked("/v1/workspaces")).toHaveLength(0);

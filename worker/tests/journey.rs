@@ -34,6 +34,7 @@ async fn a_url_becomes_a_running_workspace_with_its_repository() {
     assert!(world.fake.file(id, "/workspaces/plain/.git/HEAD").is_some());
     assert_eq!(world.fake.file(id, "/workspaces/plain/.git/steading").as_deref(), Some("whole\n"));
     assert_eq!((world.calls(Op::Up), world.calls(Op::Upload)), (1, 1));
+    assert_eq!(world.log(id, "container").await, ["Starting the container from debian"]);
 }
 
 #[tokio::test]

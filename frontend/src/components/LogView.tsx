@@ -3,6 +3,7 @@ import { clock } from "../age";
 import type { LogLine } from "../api/types";
 import { spans, visible } from "../log/ansi";
 import type { Log } from "../log/feed";
+import { streamName } from "../log/stream";
 import { CopyButton } from "./CopyButton";
 
 /** Within so many pixels of the end counts as being at the end. */
@@ -41,7 +42,7 @@ export function LogView({ log, active = true }: { log: Log; active?: boolean }) 
             <option value="">Everything</option>
             {streams.map((name) => (
               <option key={name} value={name}>
-                {name}
+                {streamName(name)}
               </option>
             ))}
           </select>
@@ -51,7 +52,7 @@ export function LogView({ log, active = true }: { log: Log; active?: boolean }) 
         </span>
         <CopyButton text={() => shown.map((line) => visible(line.text)).join("\n")}>Copy</CopyButton>
       </div>
-      <div className="log-frame" data-empty={log.lines.length === 0}>
+      <div className="log-frame">
         <div
           ref={box}
           className="log-lines"
@@ -89,7 +90,9 @@ export function LogView({ log, active = true }: { log: Log; active?: boolean }) 
 const Line = memo(function Line({ line }: { line: LogLine }) {
   return (
     <div className="log-line" title={clock(line.at)}>
-      <span className="log-stream">{line.stream}</span>
+      <span className="log-stream" title={line.stream}>
+        {streamName(line.stream)}
+      </span>
       <span className="log-text">
         {spans(line.text).map((span, index) => (
           <span

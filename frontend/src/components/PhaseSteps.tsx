@@ -7,7 +7,7 @@ const STATES = { done: "done", current: "under way", failed: "failed", todo: "to
 /** The stations from a Git URL to an open IDE. */
 export function PhaseSteps({ steps }: { steps: readonly Step[] }) {
   return (
-    <ol className="steps" aria-label="Progress">
+    <ol className="steps" aria-label="Progress" data-done={steps.every(({ state }) => state === "done")}>
       {steps.map((step) => (
         <li
           key={step.id}

@@ -1,4 +1,5 @@
 import type { Resolution } from "../api/types";
+import { Breakable } from "./Breakable";
 import { Diagnostics, withCode } from "./Card";
 
 const KINDS: Record<string, string> = {
@@ -33,7 +34,9 @@ export function Fact({ name, value, title }: { name: string; value: string; titl
     <div>
       <dt>{name}</dt>
       <dd>
-        <code title={title}>{value}</code>
+        <code title={title}>
+          <Breakable text={value} />
+        </code>
       </dd>
     </div>
   );

@@ -7,6 +7,7 @@ import { usePoll } from "../poll";
 import { ProblemCard } from "./Card";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { CopyButton } from "./CopyButton";
+import { useRowFocus } from "./focus";
 
 const SCOPES: [Scope, string][] = [
   ["all", "Everything you may do"],
@@ -41,8 +42,10 @@ export function TokenList() {
   };
 
   return (
-    <section className="panel" aria-labelledby="tokens-heading">
-      <h2 id="tokens-heading">API tokens</h2>
+    <section className="panel" aria-labelledby="tokens-heading" {...useRowFocus<HTMLElement>(data?.items)}>
+      <h2 id="tokens-heading" tabIndex={-1}>
+        API tokens
+      </h2>
       <p className="quiet">
         For the command line, for scripts and for CI. The text of a token is shown once.
       </p>
@@ -124,6 +127,7 @@ function NewToken({ onCreated }: { onCreated: (text: string) => void }) {
 
   const create = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
+    if (busy || name.trim() === "") return;
     setBusy(true);
     setProblem(undefined);
     try {
@@ -173,7 +177,7 @@ function NewToken({ onCreated }: { onCreated: (text: string) => void }) {
           ))}
         </select>
       </div>
-      <button type="submit" className="button button-primary" disabled={busy || name.trim() === ""}>
+      <button type="submit" className="button button-primary" aria-disabled={busy || name.trim() === ""}>
         Create token
       </button>
       {problem && <ProblemCard problem={problem} />}

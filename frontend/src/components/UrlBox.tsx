@@ -4,7 +4,7 @@ import { isAbort, Problem } from "../api/problem";
 import { usePoll } from "../poll";
 import { navigate } from "../router";
 import { request, useInquiry, type Draft, type Inquiry } from "../workspace/inquiry";
-import { looksLikeSource } from "../workspace/source";
+import { looksLikeSource, suggestion } from "../workspace/source";
 import { ProblemCard } from "./Card";
 import { ResolutionView } from "./ResolutionView";
 
@@ -26,9 +26,12 @@ export function UrlBox({ initial }: { initial: Draft }) {
   const change = (part: Partial<Draft>): void => {
     setProblem(undefined);
     setDraft((old) => {
-      // Another repository has other configurations.
       const isOther = part.source !== undefined && part.source.trim() !== old.source.trim();
-      return { ...old, ...(isOther ? { config: "" } : {}), ...part };
+      if (!isOther) return { ...old, ...part };
+      // Another repository has other configurations. It has other branches too, once the one that was there before is
+      // known to be more than half an address.
+      const reference = inquiry.state === "known" ? "" : old.reference;
+      return { ...old, config: "", reference, ...part };
     });
   };
 
@@ -89,11 +92,11 @@ export function UrlBox({ initial }: { initial: Draft }) {
             onChange={(event) => change({ reference: event.target.value })}
           />
         </div>
-        <button type="submit" className="button button-primary button-large" disabled={busy}>
+        <button type="submit" className="button button-primary button-large" aria-disabled={busy}>
           {busy ? "Creating…" : "Create workspace"}
         </button>
       </div>
-      {problem && <ProblemCard problem={problem} />}
+      {problem && <Refusal problem={problem} onChange={change} />}
       <Preview inquiry={inquiry} draft={draft} onChange={change} />
     </form>
   );
@@ -105,6 +108,23 @@ const NOT_A_SOURCE = new Problem(
   "That is not a Git URL yet.",
   "Paste a link such as `https://github.com/owner/repository` or `git@host:owner/repository.git`.",
 );
+
+/** What the server refused; where it knows what was meant, one press takes that. */
+function Refusal({ problem, onChange }: { problem: Problem; onChange: (part: Partial<Draft>) => void }) {
+  const meant = suggestion(problem.hint);
+  return (
+    <ProblemCard
+      problem={problem}
+      actions={
+        meant && (
+          <button type="button" className="button button-small" onClick={() => onChange({ source: meant })}>
+            Use {meant}
+          </button>
+        )
+      }
+    />
+  );
+}
 
 interface PreviewProps {
   inquiry: Inquiry;
@@ -123,7 +143,7 @@ function Preview({ inquiry, draft, onChange }: PreviewProps) {
         {inquiry.state === "asking" ? "Reading the repository." : (resolution?.because ?? "")}
       </p>
       {inquiry.state === "asking" && !shown && <p className="preview-asking">Reading the repository…</p>}
-      {inquiry.state === "refused" && <ProblemCard problem={inquiry.problem} />}
+      {inquiry.state === "refused" && <Refusal problem={inquiry.problem} onChange={onChange} />}
       {shown && <ResolutionView resolution={shown} />}
       {shown && shown.choices.length > 1 && !draft.template && (
         <fieldset className="choices">

@@ -1,8 +1,9 @@
-import { useState } from "react";
+import { useLayoutEffect, useRef, useState } from "react";
 import { isAbort, Problem } from "../api/problem";
 import type { Workspace, WorkspaceSummary } from "../api/types";
 import { label, offered, operate, type Operation } from "../workspace/operations";
 import { ConfirmDialog } from "./ConfirmDialog";
+import { focusHeading, isFocusLost } from "./focus";
 
 interface Props {
   workspace: Pick<WorkspaceSummary, "slug" | "phase" | "desired" | "source">;
@@ -11,16 +12,28 @@ interface Props {
   small?: boolean;
   onDone: (workspace: Workspace, operation: Operation) => void;
   onProblem: (problem: Problem | undefined) => void;
+  /** Takes the keyboard's focus when the button that had it is no longer offered. */
+  onFocusLost?: () => void;
 }
 
 /** The buttons that change a workspace. What loses something asks first. */
-export function WorkspaceActions({ workspace, only, small = false, onDone, onProblem }: Props) {
+export function WorkspaceActions({
+  workspace,
+  only,
+  small = false,
+  onDone,
+  onProblem,
+  onFocusLost = focusHeading,
+}: Props) {
   const [busy, setBusy] = useState<Operation>();
   const [asking, setAsking] = useState<"rebuild" | "delete">();
+  const pressed = useRef<Operation>(undefined);
   const { slug, phase } = workspace;
 
   const run = async (operation: Operation): Promise<void> => {
     setAsking(undefined);
+    if (busy) return;
+    pressed.current = operation;
     setBusy(operation);
     onProblem(undefined);
     try {
@@ -33,6 +46,13 @@ export function WorkspaceActions({ workspace, only, small = false, onDone, onPro
   };
 
   const operations = offered(workspace).filter((operation) => !only || only.includes(operation));
+
+  useLayoutEffect(() => {
+    if (!pressed.current || operations.includes(pressed.current)) return;
+    pressed.current = undefined;
+    if (isFocusLost()) onFocusLost();
+  });
+
   return (
     <>
       {operations.map((operation) => (
@@ -40,7 +60,8 @@ export function WorkspaceActions({ workspace, only, small = false, onDone, onPro
           key={operation}
           type="button"
           className={`button ${small ? "button-small" : ""} ${tone(operation)}`}
-          disabled={busy !== undefined}
+          // Not `disabled`: that would take the focus away from the button that was pressed.
+          aria-disabled={busy !== undefined}
           aria-label={small ? `${label(operation, phase)} ${slug}` : undefined}
           onClick={() =>
             operation === "delete" || operation === "rebuild" ? setAsking(operation) : void run(operation)

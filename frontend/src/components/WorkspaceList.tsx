@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useId, useState } from "react";
+import { useCallback, useEffect, useId, useRef, useState } from "react";
 import { age } from "../age";
 import { answer, client } from "../api/client";
 import type { Problem } from "../api/problem";
@@ -9,6 +9,7 @@ import { enterPath } from "../workspace/operations";
 import { isMoving } from "../workspace/phases";
 import { shortSource } from "../workspace/source";
 import { ProblemCard, withCode } from "./Card";
+import { useRowFocus } from "./focus";
 import { Link } from "./Link";
 import { PhaseBadge } from "./PhaseBadge";
 import { WorkspaceActions } from "./WorkspaceActions";
@@ -40,9 +41,11 @@ export function WorkspaceList() {
 
   const pages = Math.max(1, Math.ceil((data?.total ?? 0) / PER_PAGE));
   return (
-    <section className="list" aria-labelledby="list-heading">
+    <section className="list" aria-labelledby="list-heading" {...useRowFocus<HTMLElement>(items)}>
       <div className="list-head">
-        <h2 id="list-heading">Your workspaces</h2>
+        <h2 id="list-heading" tabIndex={-1}>
+          Your workspaces
+        </h2>
         {(data === undefined || data.total > 0 || text !== "") && <Search text={text} />}
       </div>
       {refused && <ProblemCard problem={refused} />}
@@ -116,8 +119,9 @@ interface RowProps {
 
 function Row({ item, onChanged, onProblem }: RowProps) {
   const phase = item.desired === "deleted" ? "deleting" : item.phase;
+  const row = useRef<HTMLLIElement>(null);
   return (
-    <li className="row">
+    <li className="row" ref={row}>
       <div className="row-main">
         <Link className="row-name" href={`/workspaces/${item.slug}`}>
           {item.slug}
@@ -148,6 +152,7 @@ function Row({ item, onChanged, onProblem }: RowProps) {
           small
           onDone={onChanged}
           onProblem={onProblem}
+          onFocusLost={() => row.current?.querySelector<HTMLElement>(".row-name")?.focus()}
         />
       </div>
     </li>

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { Page } from "../components/Page";
 import { UrlBox } from "../components/UrlBox";
 import { WorkspaceList } from "../components/WorkspaceList";
@@ -18,7 +19,10 @@ export function draftFrom(here: URL): Draft {
 }
 
 export function Home() {
-  const draft = draftFrom(useLocation());
+  const asked = draftFrom(useLocation());
+  const [draft, setDraft] = useState(asked);
+  // Another deep link fills the form anew. Leaving one, as a search in the list does, keeps what was typed.
+  if (asked.source !== "" && JSON.stringify(asked) !== JSON.stringify(draft)) setDraft(asked);
   return (
     <Page title="Steading" heading="Paste a Git URL. Work in VS Code.">
       <UrlBox key={JSON.stringify(draft)} initial={draft} />

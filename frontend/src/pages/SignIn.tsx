@@ -16,7 +16,7 @@ export function SignIn() {
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
-    if (token.trim() === "") return;
+    if (busy || token.trim() === "") return;
     setBusy(true);
     setProblem(undefined);
     try {
@@ -66,7 +66,7 @@ export function SignIn() {
                 onChange={(event) => setToken(event.target.value)}
               />
             </div>
-            <button type="submit" className="button button-primary" disabled={busy}>
+            <button type="submit" className="button button-primary" aria-disabled={busy}>
               {busy ? "Signing in…" : "Sign in"}
             </button>
           </form>

@@ -1,6 +1,8 @@
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Problem } from "../api/problem";
+import { Breakable } from "../components/Breakable";
 import { ProblemCard } from "../components/Card";
+import { CopyButton } from "../components/CopyButton";
 import { History } from "../components/History";
 import { LogView } from "../components/LogView";
 import { Page } from "../components/Page";
@@ -13,11 +15,13 @@ import { WorkspaceActions } from "../components/WorkspaceActions";
 import { WorkspaceAbout } from "../components/WorkspaceAbout";
 import { WorkspaceTroubles } from "../components/WorkspaceTroubles";
 import { useLog } from "../log/feed";
-import { navigate, useLocation } from "../router";
+import { navigate } from "../router";
+import type { Errand } from "../workspace/errand";
 import { useWorkspace } from "../workspace/follow";
 import { enterPath, type Operation } from "../workspace/operations";
 import { headline, logPace, showsSteps, steps } from "../workspace/phases";
 import { shortSource, sourceLink } from "../workspace/source";
+import { useErrand } from "../workspace/useErrand";
 import { Unknown } from "./Unknown";
 
 /** One workspace, live: where it stands, what it prints, and what can be done. */
@@ -65,11 +69,11 @@ type KnownProps = ReturnType<typeof useWorkspace> & {
 const ALL: readonly Operation[] = ["start", "stop", "rebuild", "delete"];
 
 function Known({ workspace, events, problem, connection, reload }: KnownProps) {
-  const { slug, phase, desired, source } = workspace;
+  const { slug, phase, desired } = workspace;
   const [refused, setRefused] = useState<Problem>();
   const progress = useMemo(() => steps(workspace, events), [workspace, events]);
+  const { errand, drop } = useErrand(workspace, reload, setRefused);
   const isRunning = phase === "running" && desired === "running";
-  const link = sourceLink(source);
 
   return (
     <Page
@@ -94,20 +98,14 @@ function Known({ workspace, events, problem, connection, reload }: KnownProps) {
         </div>
       }
     >
-      <p className="subtitle">
-        <PhaseBadge phase={desired === "deleted" ? "deleting" : phase} />{" "}
-        {link ? (
-          <a href={link.replace(/#.*$/, "")} target="_blank" rel="noopener noreferrer">
-            {shortSource(source)}
-          </a>
-        ) : (
-          <span>{shortSource(source)}</span>
-        )}
-      </p>
-      <p className="headline" role="status">
-        {headline(workspace, events)}
-      </p>
-      <AskStart workspace={workspace} onProblem={setRefused} onStarted={reload} />
+      <div className="state">
+        <p className="headline" role="status">
+          <PhaseBadge phase={desired === "deleted" ? "deleting" : phase} />{" "}
+          <span>{headline(workspace, events)}</span>
+        </p>
+        <Places workspace={workspace} />
+      </div>
+      {errand && phase !== "failed" && <Onward errand={errand} slug={slug} onStay={drop} />}
       {refused && <ProblemCard problem={refused} />}
       {problem && <ProblemCard problem={problem} />}
       {showsSteps(phase) && desired !== "deleted" && <PhaseSteps steps={progress} />}
@@ -120,6 +118,56 @@ function Known({ workspace, events, problem, connection, reload }: KnownProps) {
         </div>
       </div>
     </Page>
+  );
+}
+
+/** Where it came from, and where it is. */
+function Places({ workspace: { source, url } }: Pick<KnownProps, "workspace">) {
+  const link = sourceLink(source);
+  return (
+    <dl className="places">
+      <div>
+        <dt>Repository</dt>
+        <dd>
+          {link ? (
+            <a href={link.replace(/#.*$/, "")} target="_blank" rel="noopener noreferrer">
+              <Breakable text={shortSource(source)} />
+            </a>
+          ) : (
+            <Breakable text={shortSource(source)} />
+          )}
+        </dd>
+      </div>
+      <div>
+        <dt>Address</dt>
+        <dd>
+          <a href={url} target="_blank" rel="noopener">
+            <Breakable text={url} />
+          </a>
+          <CopyButton text={() => url} label="Copy the workspace’s address">
+            Copy
+          </CopyButton>
+        </dd>
+      </div>
+    </dl>
+  );
+}
+
+/** Says where the person is taken when the workspace is ready, and lets them stay. */
+function Onward({ errand, slug, onStay }: { errand: Errand; slug: string; onStay: () => void }) {
+  const port = errand.host === slug ? undefined : errand.host.slice(0, -slug.length - 1);
+  return (
+    <section className="card card-info" aria-label="On the way">
+      <p className="card-title">
+        This workspace is being started. You are taken on to {port ? `its port ${port}` : "VS Code"} when it
+        is ready.
+      </p>
+      <div className="card-foot">
+        <button type="button" className="button button-small" onClick={onStay}>
+          Stay on this page
+        </button>
+      </div>
+    </section>
   );
 }
 
@@ -167,35 +215,5 @@ function Console({ workspace, isRunning, events }: ConsoleProps) {
         ]}
       />
     </div>
-  );
-}
-
-interface AskProps {
-  workspace: KnownProps["workspace"];
-  onStarted: () => void;
-  onProblem: (problem: Problem | undefined) => void;
-}
-
-/** Somebody opened a stopped workspace's address and was sent here (`?start=1`): one click starts it. */
-function AskStart({ workspace, onStarted, onProblem }: AskProps) {
-  const here = useLocation();
-  const isAsked = here.searchParams.get("start") === "1";
-  const canStart = workspace.phase === "stopped" && workspace.desired === "stopped";
-  if (!isAsked || !canStart) return null;
-  return (
-    <section className="card card-info ask" aria-label="Start this workspace">
-      <p className="card-title">This workspace is stopped. Start it to go on where you left off.</p>
-      <div className="card-foot">
-        <WorkspaceActions
-          workspace={workspace}
-          only={["start"]}
-          onDone={() => {
-            navigate(here.pathname, { replace: true });
-            onStarted();
-          }}
-          onProblem={onProblem}
-        />
-      </div>
-    </section>
   );
 }

@@ -42,6 +42,6 @@ export function label(operation: Operation, phase: WorkspaceSummary["phase"]): s
 }
 
 /** Where a workspace's host opens: through the ticket, so that it works from a fresh browser. */
-export function enterPath(host: string): string {
-  return `/enter?host=${encodeURIComponent(host)}&path=/`;
+export function enterPath(host: string, path = "/"): string {
+  return `/enter?host=${encodeURIComponent(host)}&path=${path === "/" ? path : encodeURIComponent(path)}`;
 }

@@ -7,7 +7,7 @@ export const STEPS = [
   { id: "start", label: "Start", doing: "Starting the container" },
   { id: "clone", label: "Clone", doing: "Cloning the repository" },
   { id: "hooks", label: "Hooks", doing: "Running the setup commands" },
-  { id: "ready", label: "Ready", doing: "Opening the IDE" },
+  { id: "ready", label: "VS Code", doing: "Opening VS Code" },
 ] as const;
 
 export type StepId = (typeof STEPS)[number]["id"];
@@ -133,7 +133,7 @@ export function steps(
       id,
       label,
       state,
-      detail: state === "todo" ? undefined : detail(id, workspace, recent),
+      detail: state === "current" || state === "failed" ? detail(id, workspace, recent) : undefined,
       took: state === "done" && start && end ? Date.parse(end) - Date.parse(start) : undefined,
       since: state === "current" ? start : undefined,
     };
@@ -170,7 +170,7 @@ function text(value: unknown): string | undefined {
 function runsOn(events: readonly WorkspaceEvent[]): string | undefined {
   const last = sinceWanted(events).findLast((e) => /^(hook-|warned|died)/.test(e.event));
   if (last?.event !== "hook-started") return undefined;
-  return `Ready. ${text(last.detail.stage) ?? "A setup command"} is still running.`;
+  return `Open VS Code. ${text(last.detail.stage) ?? "A setup command"} is still running.`;
 }
 
 /** While something is printed, its next lines are a blink away. */
@@ -193,20 +193,22 @@ export function headline(
   workspace: Pick<Workspace, "phase" | "failure" | "desired">,
   events: readonly WorkspaceEvent[],
 ): string {
-  if (workspace.desired === "deleted" && workspace.phase !== "deleted") return "Being deleted…";
+  if (workspace.desired === "deleted" && workspace.phase !== "deleted") {
+    return "Container and files are being removed…";
+  }
   switch (workspace.phase) {
     case "pending":
-      return "Waiting for a worker…";
+      return "It is next in line…";
     case "running":
-      return runsOn(events) ?? "Ready. Open VS Code and start working.";
+      return runsOn(events) ?? "Open VS Code and start working.";
     case "stopping":
-      return "Stopping…";
+      return "Its programs are being ended…";
     case "stopped":
-      return workspace.desired === "running" ? "About to start…" : "Stopped. Its files are kept.";
+      return workspace.desired === "running" ? "About to start…" : "Its files are kept.";
     case "deleting":
-      return "Being deleted…";
+      return "Container and files are being removed…";
     case "deleted":
-      return "Deleted.";
+      return "It is gone.";
     case "failed":
       // What went wrong stands on its own card.
       return `It did not get past “${STEPS.find(({ id }) => id === station(workspace, events))?.label}”.`;

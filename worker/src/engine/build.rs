@@ -45,12 +45,12 @@ fn too_long(minutes: u32) -> Trouble {
 
 async fn pull(journey: &Journey<'_>, image: &ImageRef, log: &Watched) -> Result<ImageInfo, Trouble> {
     let context = journey.context;
-    let image = image.mirrored(&context.config.mirrors);
-    if let Some(info) = context.runtime.inspect(&image).await.in_step("build")? {
+    let mirrored = image.mirrored(&context.config.mirrors);
+    if let Some(info) = context.runtime.inspect(&mirrored).await.in_step("build")? {
         journey.log.write("pull", &format!("{image} is there already"));
         return Ok(info);
     }
-    context.runtime.pull(&image, log).await.in_step("build")
+    context.runtime.pull(&mirrored, log).await.in_step("build")
 }
 
 async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) -> Result<ImageInfo, Trouble> {

@@ -6,6 +6,7 @@ use steading_core::plan::{self, DEATHS};
 use steading_core::pod::PodSpec;
 use steading_core::pod::render::{self, Setting};
 use steading_core::policy;
+use steading_core::resolution::ImageSource;
 use steading_core::runtime::{ContainerState, Observed};
 use steading_core::workspace::{Change, HeldImage};
 use steading_core::{Class, Phase};
@@ -37,10 +38,19 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     };
     journey.record(changes, events).await?;
     let context = journey.context;
-    journey.log.write("container", &format!("Starting the container from {}", spec.main.image));
+    journey.log.write("container", &format!("Starting the container from {}", named(journey, &spec)));
     populate::pack_ahead(journey, &spec);
     context.runtime.up(&spec).await.in_step("up")?;
     Ok(Done::default())
+}
+
+/// The container's image as people know it. It is started by its digest, which tells nobody anything.
+fn named(journey: &Journey<'_>, spec: &PodSpec) -> String {
+    match journey.ws.facts.resolution.as_ref().map(|resolution| &resolution.image) {
+        Some(ImageSource::Pull { image }) => image.to_string(),
+        Some(ImageSource::Build { dockerfile, .. }) => format!("the image that {dockerfile} makes"),
+        None => spec.main.image.to_string(),
+    }
 }
 
 /// Counts the death of the container that is there; `true` once it has died too often.
