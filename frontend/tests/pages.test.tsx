@@ -137,6 +137,7 @@ beforeEach(() => {
   sent = [];
   printed = [];
   FakeSource.all = [];
+  vi.mocked(router.leave).mockReset();
   vi.stubGlobal("EventSource", FakeSource);
   vi.stubGlobal("fetch", server);
 });
@@ -200,29 +201,29 @@ describe("a workspace's page", () => {
   });
 
   it("starts at once when its stopped address was opened, and goes on there when it runs", async () => {
-    const leave = vi.spyOn(router, "leave").mockReturnValue();
     workspace = { ...FOX, phase: "stopped", desired: "stopped" };
     await open(`/workspaces/${FOX.slug}?start=1&host=3000-${FOX.slug}&path=%2Fa%3Fb%3Dc`);
     expect(await screen.findByText(/taken on to its port 3000/)).toBeVisible();
     await waitFor(() => expect(sent).toContain(`POST /v1/workspaces/${FOX.slug}/start`));
     expect(await screen.findByText("It is next in line…")).toBeVisible();
-    expect(leave).not.toHaveBeenCalled();
+    expect(router.leave).not.toHaveBeenCalled();
     workspace = { ...workspace, phase: "running" };
     await say({ event: "phase", detail: { phase: "running" } });
     await waitFor(() =>
-      expect(leave).toHaveBeenCalledWith(`/enter?host=3000-${FOX.slug}&path=${encodeURIComponent("/a?b=c")}`),
+      expect(router.leave).toHaveBeenCalledWith(
+        `/enter?host=3000-${FOX.slug}&path=${encodeURIComponent("/a?b=c")}`,
+      ),
     );
     expect(sent.filter((call) => call.endsWith("/start"))).toHaveLength(1);
   });
 
   it("can be kept from going on", async () => {
-    const leave = vi.spyOn(router, "leave").mockReturnValue();
     await open(`/workspaces/${FOX.slug}?start=1`);
     await userEvent.click(await screen.findByRole("button", { name: "Stay on this page" }));
     workspace = { ...workspace, phase: "running" };
     await say({ event: "phase", detail: { phase: "running" } });
     expect(await screen.findByRole("link", { name: /Open VS Code/ })).toBeVisible();
-    expect(leave).not.toHaveBeenCalled();
+    expect(router.leave).not.toHaveBeenCalled();
   });
 
   it("keeps the focus of the keyboard when the pressed button goes", async () => {
