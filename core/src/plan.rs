@@ -89,7 +89,7 @@ fn until_open(ws: &Workspace, seen: &Observed) -> Option<Step> {
         return Some(Step::Up);
     };
     let volumes_there = spec.volumes.iter().all(|role| seen.volumes.contains_key(role));
-    if !volumes_there || seen.spec.as_ref() != Some(&spec.hash()) {
+    if !volumes_there || seen.spec.as_ref() != Some(&spec.hash) {
         return Some(Step::Up);
     }
     let (Some(instance), Some(started_at)) = (&seen.instance, seen.started_at) else {

@@ -2,7 +2,7 @@
 //!
 //! A workspace is a pod: on Docker a container (with its sidecars in one network namespace), on
 //! Kubernetes a Pod. The spec is decided once, at create or rebuild, and stored; a new version of
-//! Steading never renders it again by itself.
+//! Steading never renders it again by itself, nor names it anew.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -179,20 +179,25 @@ pub struct PodSpec {
     pub remote_env: BTreeMap<String, Option<String>>,
     /// How the remote user's environment is probed (`userEnvProbe`): `none`, `loginShell`, …
     pub env_probe: String,
+    /// Its name, given by [`PodSpec::sealed`] when it was decided. It is kept and never computed again: a
+    /// later version writes a spec in other words, and no container may be replaced for that.
+    pub hash: SpecHash,
 }
 
-/// Names a spec by its content; a label on the container carries it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Names a spec; a label on the container carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SpecHash(pub String);
 
 impl PodSpec {
-    /// The hash of everything in the spec. The owner is not in it, so that a claim changes nothing.
+    /// The same spec, named by everything in it. The owner is not in it, so that a claim changes nothing.
     #[must_use]
-    pub fn hash(&self) -> SpecHash {
+    pub fn sealed(mut self) -> Self {
+        self.hash = SpecHash::default();
         // Serialising a value made of maps with string keys cannot fail; an empty text is the total fallback.
-        let text = serde_json::to_string(self).unwrap_or_default();
-        SpecHash(hex::encode(Sha256::digest(text.as_bytes()))[..16].to_owned())
+        let text = serde_json::to_string(&self).unwrap_or_default();
+        self.hash = SpecHash(hex::encode(Sha256::digest(text.as_bytes()))[..16].to_owned());
+        self
     }
 }
 

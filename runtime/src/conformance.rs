@@ -19,7 +19,7 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use steading_core::id::WorkspaceId;
 use steading_core::image::ImageRef;
 use steading_core::log::LogSink;
-use steading_core::pod::{ContainerName, ContainerSpec, Mount, PodSpec, VolumeRole};
+use steading_core::pod::{ContainerName, ContainerSpec, Mount, PodSpec, SpecHash, VolumeRole};
 use steading_core::runtime::{ByteStream, Chunk, Exec, Runtime};
 use steading_core::service::{Service, ServiceName};
 use steading_core::slug::Slug;
@@ -228,7 +228,9 @@ impl Fixture {
             workspace_root: "/workspaces".to_owned(),
             remote_env: BTreeMap::new(),
             env_probe: "none".to_owned(),
+            hash: SpecHash::default(),
         }
+        .sealed()
     }
 }
 

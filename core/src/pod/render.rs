@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use devcontainer::{Diagnostic, Merged, MountKind, Severity, Stage};
 
 use super::inside::{self, Inside};
-use super::{ContainerName, ContainerSpec, Mount, PodSpec, VolumeRole};
+use super::{ContainerName, ContainerSpec, Mount, PodSpec, SpecHash, VolumeRole};
 use crate::config::Config;
 use crate::image::ImageRef;
 use crate::policy::Admitted;
@@ -58,8 +58,9 @@ pub fn render(admitted: &Admitted, setting: &Setting<'_>) -> (PodSpec, Vec<Diagn
         workspace_root: folders.root,
         remote_env: merged.remote_env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         env_probe: probe,
+        hash: SpecHash::default(),
     };
-    (spec, notes)
+    (spec.sealed(), notes)
 }
 
 /// Who is who in the container.

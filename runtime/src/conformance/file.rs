@@ -19,7 +19,7 @@ pub async fn files_survive_down_and_up(trial: &Trial<'_>) -> Kept {
     ensure!(ended.stdout == "kept\n", "the file holds {ended:?}");
     let mut other = trial.spec.clone();
     other.main.hostname = "another".to_owned();
-    trial.runtime.up(&other).await?;
+    trial.runtime.up(&other.sealed()).await?;
     let ended = trial.shell("cat /workspaces/file").await?;
     ensure!(ended.stdout == "kept\n", "in the next container the file holds {ended:?}");
     Ok(())
@@ -96,7 +96,7 @@ pub async fn named_volumes_outlive_the_container(trial: &Trial<'_>) -> Kept {
     trial.shell("echo warm > /cache/file").await?;
     let mut other = trial.spec.clone();
     other.main.hostname = "another".to_owned();
-    trial.runtime.up(&other).await?;
+    trial.runtime.up(&other.sealed()).await?;
     let ended = trial.shell("cat /cache/file").await?;
     ensure!(ended.stdout == "warm\n", "the cache holds {ended:?}");
     trial.runtime.remove(trial.id()).await?;

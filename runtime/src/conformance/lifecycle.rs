@@ -21,7 +21,7 @@ pub async fn up_runs_what_the_spec_says(trial: &Trial<'_>) -> Kept {
     trial.runtime.up(&trial.spec).await?;
     let seen = trial.runtime.observe(trial.id()).await?;
     ensure!(seen.is_up(), "it is {:?}", seen.main());
-    ensure!(seen.spec == Some(trial.spec.hash()), "its spec is {:?}", seen.spec);
+    ensure!(seen.spec == Some(trial.spec.hash.clone()), "its spec is {:?}", seen.spec);
     ensure!(seen.instance.is_some(), "it has no instance");
     let started = seen.started_at.ok_or("it has no start")?;
     ensure!((chrono::Utc::now() - started).num_seconds().abs() < 60, "it started at {started}");
@@ -67,10 +67,11 @@ pub async fn up_replaces_another_spec_and_keeps_the_volumes(trial: &Trial<'_>) -
     let first = trial.runtime.observe(trial.id()).await?;
     let mut other = trial.spec.clone();
     other.main.env.insert("CHANGED".to_owned(), "yes".to_owned());
+    let other = other.sealed();
     trial.runtime.up(&other).await?;
     let second = trial.runtime.observe(trial.id()).await?;
     ensure!(second.is_up(), "it is {:?}", second.main());
-    ensure!(second.spec == Some(other.hash()), "its spec is {:?}", second.spec);
+    ensure!(second.spec == Some(other.hash.clone()), "its spec is {:?}", second.spec);
     ensure!(second.instance != first.instance, "it is the same container");
     ensure!(second.volumes == first.volumes, "the volumes are others");
     Ok(())

@@ -30,7 +30,7 @@ pub struct Surroundings<'a> {
 pub fn body(spec: &PodSpec, container: &ContainerSpec, around: &Surroundings<'_>) -> ContainerCreateBody {
     let mut labels: HashMap<String, String> = container.labels.clone().into_iter().collect();
     labels.retain(|name, _| !name.starts_with("dev.steading/"));
-    labels.extend(around.names.of_container(spec, &container.name, &spec.hash()));
+    labels.extend(around.names.of_container(spec, &container.name, &spec.hash));
     // The engine refuses both for a container that joins another's network.
     let joined = around.network.starts_with("container:");
     let some = |list: &Vec<String>| (!list.is_empty()).then(|| list.clone());

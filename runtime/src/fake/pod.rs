@@ -48,7 +48,7 @@ impl Pod {
         Observed {
             containers: self.containers.clone(),
             instance: self.instance.clone().filter(|_| there),
-            spec: self.spec.as_ref().filter(|_| there).map(|spec| spec.hash()),
+            spec: self.spec.as_ref().filter(|_| there).map(|spec| spec.hash.clone()),
             started_at: self.started_at.filter(|_| there),
             volumes: self.volumes.iter().map(|(role, volume)| (*role, volume.id.clone())).collect(),
             services: BTreeMap::new(),

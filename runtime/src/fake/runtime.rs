@@ -117,7 +117,7 @@ impl Runtime for Fake {
             let fresh: Vec<_> = spec.volumes.iter().map(|role| (*role, world.fresh())).collect();
             let pod = world.pods.entry(id).or_default();
             let lost = spec.volumes.iter().any(|role| !pod.volumes.contains_key(role));
-            let other = pod.spec.as_ref().is_none_or(|old| old.hash() != spec.hash());
+            let other = pod.spec.as_ref().is_none_or(|old| old.hash != spec.hash);
             for (role, volume) in fresh {
                 pod.volumes.entry(role).or_insert_with(|| Volume { id: volume, files: archive::Files::new() });
             }

@@ -89,7 +89,7 @@ async fn new_tools_leave_old_workspaces_theirs() {
     world.engine.remove_volume(&tools[0].name, None::<RemoveVolumeOptions>).await.unwrap();
     later.up(&trial.spec).await.unwrap();
     assert_eq!(trial.shell(shows).await.unwrap().stdout, "two!");
-    assert_eq!(later.observe(trial.id()).await.unwrap().spec, Some(trial.spec.hash()));
+    assert_eq!(later.observe(trial.id()).await.unwrap().spec, Some(trial.spec.hash.clone()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

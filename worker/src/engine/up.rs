@@ -56,7 +56,7 @@ fn named(journey: &Journey<'_>, spec: &PodSpec) -> String {
 /// Counts the death of the container that is there; `true` once it has died too often.
 fn count_death(journey: &Journey<'_>, seen: &Observed, changes: &mut Vec<Change>, events: &mut Vec<EventKind>) -> bool {
     let known = &journey.ws.facts.deaths;
-    let is_ours = journey.ws.spec.as_ref().is_some_and(|spec| seen.spec == Some(spec.hash()));
+    let is_ours = journey.ws.spec.as_ref().is_some_and(|spec| seen.spec.as_ref() == Some(&spec.hash));
     let Some(ContainerState::Down { exit, oom, .. }) = seen.main().filter(|_| is_ours) else { return false };
     let deaths = plan::count_death(known, seen);
     let exhausted = deaths.count >= DEATHS;

@@ -173,10 +173,10 @@ fn arguments_mounts_and_environments_arrive() {
 #[test]
 fn a_rebuild_is_a_new_container_and_a_claim_is_not() {
     let mut ws = workspace();
-    let before = rendered(json!({}), &ws).0.hash();
+    let before = rendered(json!({}), &ws).0.hash;
     ws.owner = Owner::User(UserId::new());
     ws.generation.0 += 1;
-    assert_eq!(rendered(json!({}), &ws).0.hash(), before);
+    assert_eq!(rendered(json!({}), &ws).0.hash, before);
     ws.rebuilds += 1;
-    assert_ne!(rendered(json!({}), &ws).0.hash(), before);
+    assert_ne!(rendered(json!({}), &ws).0.hash, before);
 }
