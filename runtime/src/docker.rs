@@ -59,6 +59,8 @@ pub struct Shared {
     places: Places,
     tools: Tools,
     isolate: bool,
+    /// How long a container that is replaced may take to end.
+    grace: Duration,
 }
 
 impl Deref for Docker {
@@ -83,6 +85,7 @@ impl Docker {
             places: Places::default(),
             tools: Tools::new(config),
             isolate: config.runtime.isolate_host,
+            grace: Duration::from_secs(config.workspace.stop_seconds.into()),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

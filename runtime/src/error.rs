@@ -94,6 +94,15 @@ pub fn container(error: Error) -> RuntimeError {
     engine(error)
 }
 
+/// An error of a start, where a container that somebody removes meanwhile is [`RuntimeError::Gone`].
+pub fn start(error: Error) -> RuntimeError {
+    let text = message(&error);
+    if text.contains("No such container") || text.contains("marked for removal") {
+        return RuntimeError::Gone;
+    }
+    engine(error)
+}
+
 /// An error of a pull. Registries say "denied" for private and for absent images alike.
 pub fn pull(image: &ImageRef, error: Error) -> RuntimeError {
     let reason = message(&error);
@@ -161,6 +170,14 @@ mod tests {
         assert_eq!(container(said(409, "Container 0a is not running")).code(), "container-gone");
         assert_eq!(container(said(404, "No such container: 0a")).code(), "container-gone");
         assert_eq!(container(said(500, "something else")).code(), "engine-refused");
+    }
+
+    #[test]
+    fn a_container_that_is_removed_before_its_start_is_gone() {
+        assert_eq!(start(said(404, "No such container: 0a")).code(), "container-gone");
+        let going = "container is marked for removal and cannot be started";
+        assert_eq!(start(said(409, going)).code(), "container-gone");
+        assert_eq!(start(said(400, "exec: \"x\": executable file not found")).code(), "engine-refused");
     }
 
     #[test]

@@ -115,6 +115,11 @@ impl Fake {
         world.images.insert(name.to_owned(), info);
     }
 
+    /// Takes all images away.
+    pub fn forget_images(&self) {
+        self.world().images.clear();
+    }
+
     /// Takes an image away under all its names.
     pub fn prune_image(&self, image: &ImageRef) {
         let mut world = self.world();

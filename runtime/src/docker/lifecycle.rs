@@ -67,8 +67,9 @@ impl Docker {
         for _ in 0..TRIES {
             match client.create_container(options(), body.clone()).await {
                 Ok(made) => {
-                    self.start(&made.id).await?;
-                    return Ok(Brought { id: made.id, ran: false });
+                    if let Some(brought) = self.started(made.id).await? {
+                        return Ok(brought);
+                    }
                 }
                 Err(taken) if error::is_name_taken(&taken) => {
                     if let Some(brought) = self.reuse(spec, &name, &body, may_run).await? {
@@ -112,6 +113,10 @@ impl Docker {
         let complete = spec.volumes.iter().all(|role| volumes.iter().any(|(_, there, _)| there == role));
         let whole = has.get(labels::SPEC) == wanted && complete && is_joined_alike(&found, body);
         if !whole || status == Some(ContainerStateStatusEnum::DEAD) {
+            if matches!(status, Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::PAUSED)) {
+                // What runs in it may have something to write down, a database above all.
+                self.halt(&id, self.grace).await?;
+            }
             self.clear(&id).await?;
             return Ok(None);
         }
@@ -120,15 +125,23 @@ impl Docker {
             Some(ContainerStateStatusEnum::PAUSED) if may_run => self.thaw(&id).await?,
             Some(ContainerStateStatusEnum::RUNNING | ContainerStateStatusEnum::PAUSED) => {
                 self.halt(&id, Duration::from_secs(1)).await?;
-                self.start(&id).await?;
-                return Ok(Some(Brought { id, ran: false }));
+                return self.started(id).await;
             }
-            _ => {
-                self.start(&id).await?;
-                return Ok(Some(Brought { id, ran: false }));
-            }
+            _ => return self.started(id).await,
         }
         Ok(Some(Brought { id, ran: true }))
+    }
+
+    /// Starts a container; `None` if somebody removed it before that, so that another has to be made.
+    async fn started(&self, id: String) -> Result<Option<Brought>> {
+        match self.start(&id).await {
+            Ok(()) => Ok(Some(Brought { id, ran: false })),
+            Err(RuntimeError::Gone) => {
+                tokio::time::sleep(PAUSE).await;
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     async fn start(&self, id: &str) -> Result<()> {
@@ -142,12 +155,12 @@ impl Docker {
                     // A container that ran before remembers the old network by its id.
                     Err(gone) if error::is_network_gone(&gone) => {
                         self.network.rejoin(self, id).await?;
-                        client.start_container(id, None).await.map_err(error::engine)
+                        client.start_container(id, None).await.map_err(error::start)
                     }
-                    other => other.map_err(error::engine),
+                    other => other.map_err(error::start),
                 }
             }
-            other => other.map_err(error::engine),
+            other => other.map_err(error::start),
         }
     }
 
