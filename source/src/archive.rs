@@ -87,6 +87,12 @@ impl Archive {
         let mut header = self.header(tar::EntryType::Symlink, 0o777, 0);
         self.builder.append_link(&mut header, path, target)
     }
+
+    /// A file that is in the archive already, under another name.
+    pub fn same(&mut self, path: &str, as_path: &str) -> io::Result<()> {
+        let mut header = self.header(tar::EntryType::Link, 0o644, 0);
+        self.builder.append_link(&mut header, path, as_path)
+    }
 }
 
 struct Counted<R> {

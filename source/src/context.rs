@@ -1,13 +1,14 @@
-//! What a build sees: a folder of a commit, or of files on disk, without what `.dockerignore` leaves out.
+//! What a build sees: a folder of a commit, or of a workspace, without what `.dockerignore` leaves out.
 
 use devcontainer::Tree;
 use steading_core::log::LogSink;
 use steading_core::runtime::ByteStream;
 use steading_core::source::{Commit, GitSource};
+use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use crate::archive;
 use crate::error::GitError;
-use crate::folder::Folder;
+use crate::folder::Listed;
 use crate::git::{Git, STREAM};
 use crate::report::blocking;
 use crate::tree::GitTree;
@@ -48,15 +49,11 @@ struct Plan {
 impl Plan {
     fn of(tree: &dyn Tree, dockerfile: &str, folder: &str) -> Result<Self, GitError> {
         let folder = folder.trim_matches('/');
-        let missing = |path: &str| GitError::NoFolder(path.to_owned());
-        if !folder.is_empty() && tree.entries(folder).is_empty() {
-            return Err(missing(folder));
-        }
-        let content = tree.read(dockerfile).ok_or_else(|| missing(dockerfile))?;
+        let [_, own, common] = deciding(dockerfile, folder);
+        let content = tree.read(dockerfile).ok_or_else(|| GitError::NoFolder(dockerfile.to_owned()))?;
         // A file named after the Dockerfile goes before the one of the context.
-        let own = tree.read(&format!("{dockerfile}.dockerignore"));
-        let common = if folder.is_empty() { ".dockerignore".to_owned() } else { format!("{folder}/.dockerignore") };
-        let text = own.or_else(|| tree.read(&common)).unwrap_or_default();
+        let (own, common) = (tree.read(&own), || tree.read(&common));
+        let text = own.or_else(common).unwrap_or_default();
         let ignore = Ignore::parse(&String::from_utf8_lossy(&text));
         let inside = match folder {
             "" => Some(dockerfile),
@@ -72,6 +69,14 @@ impl Plan {
     fn dockerfile(&self) -> String {
         self.dockerfile.clone().unwrap_or_else(|_| OUTSIDE.to_owned())
     }
+}
+
+/// The files that decide what is packed: the Dockerfile, and where rules may be.
+#[must_use]
+pub fn deciding(dockerfile: &str, folder: &str) -> [String; 3] {
+    let folder = folder.trim_matches('/');
+    let common = if folder.is_empty() { ".dockerignore".to_owned() } else { format!("{folder}/.dockerignore") };
+    [dockerfile.to_owned(), format!("{dockerfile}.dockerignore"), common]
 }
 
 impl Git {
@@ -91,6 +96,9 @@ impl Git {
         let (at, dockerfile, folder) = (commit.clone(), dockerfile.to_owned(), folder.to_owned());
         let (tree, plan) = blocking(log, STREAM, move |_| {
             let tree = GitTree::open(&mirror, &at)?;
+            if !folder.trim_matches('/').is_empty() && tree.entries(&folder).is_empty() {
+                return Err(GitError::NoFolder(folder));
+            }
             let plan = Plan::of(&tree, &dockerfile, &folder)?;
             Ok((tree, plan))
         })
@@ -102,21 +110,27 @@ impl Git {
         });
         Ok(Context { tar, dockerfile })
     }
-}
 
-impl Folder {
-    /// Packs a folder for a build. Paths are from the root of this folder. Call it inside a runtime; the
-    /// files must stay until the archive has ended.
+    /// Packs a folder of a workspace for a build, while it arrives: `folder` is the archive that an engine
+    /// makes of it, under its own name. `files` has what [`deciding`] names, as far as it is there. What the
+    /// rules leave out never counts; the rest is at most `source.max_mib`. Call it inside a runtime.
     ///
     /// # Errors
-    /// [`GitError::NoFolder`] if the folder or the Dockerfile is not there.
-    pub fn context(&self, dockerfile: &str, folder: &str) -> Result<Context, GitError> {
-        let plan = Plan::of(self, dockerfile, folder)?;
-        let root = self.locate(&plan.folder).ok_or_else(|| GitError::NoFolder(folder.to_owned()))?;
+    /// [`GitError::NoFolder`] if the Dockerfile is not there.
+    pub fn context_of(
+        &self,
+        packed: ByteStream,
+        files: &Listed,
+        dockerfile: &str,
+        folder: &str,
+    ) -> Result<Context, GitError> {
+        let plan = Plan::of(files, dockerfile, folder)?;
         let dockerfile = plan.dockerfile();
+        let limit_mib = self.inner.settings.max_mib;
+        let from = SyncIoBridge::new(StreamReader::new(packed));
         let tar = archive::stream((0, 0), move |archive| {
             outside(archive, &plan)?;
-            walk::disk(archive, &root, &plan.ignore)
+            walk::packed(archive, from, &plan.ignore, limit_mib)
         });
         Ok(Context { tar, dockerfile })
     }

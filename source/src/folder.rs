@@ -1,55 +1,6 @@
-//! The files of a folder on disk, as they come out of a container for a rebuild.
-
-use std::fs;
-use std::path::{Path, PathBuf};
+//! Files at hand, by their paths.
 
 use devcontainer::{Entry, Tree};
-
-use crate::tree::MAX_FILE;
-
-/// A folder on disk. Symbolic links that lead out of it are as good as absent.
-#[derive(Debug, Clone)]
-pub struct Folder {
-    root: PathBuf,
-}
-
-impl Folder {
-    /// The folder at a path; `None` if there is none.
-    #[must_use]
-    pub fn open(path: &Path) -> Option<Self> {
-        let root = fs::canonicalize(path).ok()?;
-        root.is_dir().then_some(Self { root })
-    }
-
-    /// Where a path leads on disk, if that is inside.
-    pub(crate) fn locate(&self, path: &str) -> Option<PathBuf> {
-        let real = fs::canonicalize(self.root.join(path.trim_start_matches('/'))).ok()?;
-        real.starts_with(&self.root).then_some(real)
-    }
-}
-
-impl Tree for Folder {
-    fn entries(&self, dir: &str) -> Vec<Entry> {
-        let Some(entries) = self.locate(dir).and_then(|path| fs::read_dir(path).ok()) else { return Vec::new() };
-        let entry = |entry: fs::DirEntry| {
-            let name = entry.file_name().into_string().ok()?;
-            let path = if dir.is_empty() { name.clone() } else { format!("{dir}/{name}") };
-            let is_dir = match entry.file_type().ok()? {
-                kind if kind.is_symlink() => self.locate(&path).is_some_and(|real| real.is_dir()),
-                kind => kind.is_dir(),
-            };
-            Some(Entry { name, is_dir })
-        };
-        entries.flatten().filter_map(entry).collect()
-    }
-
-    fn read(&self, path: &str) -> Option<Vec<u8>> {
-        let real = self.locate(path)?;
-        let metadata = fs::metadata(&real).ok()?;
-        let fits = usize::try_from(metadata.len()).is_ok_and(|size| size <= MAX_FILE);
-        if metadata.is_file() && fits { fs::read(real).ok() } else { None }
-    }
-}
 
 /// A tree that knows contents by path; for decisions about files that are at hand.
 #[derive(Debug, Clone, Default)]

@@ -3,8 +3,8 @@
 //! From a source to a resolution, and to bytes: [`git`] pins a reference to a commit and fetches it
 //! into a cache → [`tree`] reads its files → [`resolve`] says what it is, with the fallbacks of
 //! [`templates`] → [`context`] packs what a build needs → [`checkout`] packs the working copy with its
-//! history, submodules and large files. [`folder`] reads the same from files on disk, as they come out
-//! of a container for a rebuild.
+//! history, submodules and large files. For a rebuild, configuration and context come out of the workspace
+//! itself; [`folder`] holds the small files that decide.
 //!
 //! Features and their registries get their place beside `git` with the release that installs them.
 
@@ -19,14 +19,11 @@ pub mod resolve;
 mod scratch;
 pub mod templates;
 pub mod tree;
-pub mod unpacked;
 
 pub use checkout::Checkout;
 pub use context::Context;
 pub use error::GitError;
-pub use folder::Folder;
 pub use git::{Git, Pinned};
 pub use resolve::{NoPrebuilds, Place, PrebuildLookup, ResolveError, Resolver};
 pub use templates::Templates;
 pub use tree::GitTree;
-pub use unpacked::Unpacked;

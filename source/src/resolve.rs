@@ -117,13 +117,29 @@ impl Resolver {
     ) -> Result<Resolution, ResolveError> {
         let Source::Git(git) = source else { return Err(ResolveError::NoRepository) };
         let pinned = self.git.pin(git, log).await?;
+        self.resolve_commit(git, Place::of(pinned, git), wishes, prebuilt, log).await
+    }
+
+    /// Says what a commit is that was pinned before. The remote is asked only if the cache has lost it.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn resolve_commit(
+        &self,
+        git: &GitSource,
+        place: Place,
+        wishes: &Wishes,
+        prebuilt: &dyn PrebuildLookup,
+        log: &dyn LogSink,
+    ) -> Result<Resolution, ResolveError> {
+        let Some(commit) = &place.commit else { return Err(ResolveError::NoRepository) };
         let ahead = if *wishes == Wishes::default() {
-            prebuilt.find(&repository_key(git.url.reveal()), &pinned.commit, None).await
+            prebuilt.find(&repository_key(git.url.reveal()), commit, None).await
         } else {
             None
         };
-        let tree = self.git.tree(git, &pinned.commit, log).await?;
-        let (this, wishes, place) = (self.clone(), wishes.clone(), Place::of(pinned, git));
+        let tree = self.git.tree(git, commit, log).await?;
+        let (this, wishes) = (self.clone(), wishes.clone());
         let resolved = tokio::task::spawn_blocking(move || match ahead {
             Some(prebuild) => this.resolve_prebuilt(&tree, place, &prebuild),
             None => this.resolve_files(&tree, place, &wishes),

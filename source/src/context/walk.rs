@@ -1,9 +1,7 @@
 //! Walks what is packed for a build.
 
-use std::fs::{self, File};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Component, Path};
 
 use git2::{ObjectType, Oid, Repository};
 
@@ -58,38 +56,57 @@ pub(super) fn commit(
     Ok(())
 }
 
-/// Packs a folder on disk. Symbolic links are packed as such; sockets and the like are left out.
-pub(super) fn disk(archive: &mut Archive, root: &Path, ignore: &Ignore) -> io::Result<()> {
-    let mut folders = vec![String::new()];
-    while let Some(folder) = folders.pop() {
-        let mut entries: Vec<_> = fs::read_dir(root.join(&folder))?.collect::<io::Result<_>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = join(&folder, &name);
-            let excluded = ignore.excludes(&path);
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                if !excluded {
-                    archive.folder(&path)?;
-                }
-                if name != ".git" && (!excluded || !ignore.is_final()) {
-                    folders.push(path);
-                }
-            } else if excluded {
-            } else if kind.is_symlink() {
-                if let Some(target) = fs::read_link(entry.path())?.to_str() {
-                    archive.link(&path, target)?;
-                }
-            } else if kind.is_file() {
-                let file = File::open(entry.path())?;
-                let metadata = file.metadata()?;
-                let mode = if metadata.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 };
-                archive.copy(&path, mode, metadata.len(), file)?;
+/// Packs again what an engine packed. Symbolic links are packed as such; devices and the like are left out,
+/// and so is `.git`.
+pub(super) fn packed(archive: &mut Archive, from: impl Read, ignore: &Ignore, limit_mib: u64) -> io::Result<()> {
+    let mut left = limit_mib.saturating_mul(1 << 20);
+    for (number, entry) in tar::Archive::new(from).entries()?.enumerate() {
+        let mut entry = entry?;
+        let kind = entry.header().entry_type();
+        if number == 0 && !kind.is_dir() {
+            return Err(io::Error::new(io::ErrorKind::NotADirectory, "the build context is not a folder"));
+        }
+        let Some(path) = below(&entry.path()?) else { continue };
+        if ignore.excludes(&path) {
+            continue;
+        }
+        if kind.is_dir() {
+            archive.folder(&path)?;
+        } else if kind.is_symlink() {
+            if let Some(target) = entry.link_name()?.as_deref().and_then(Path::to_str) {
+                archive.link(&path, target)?;
             }
+        } else if kind.is_hard_link() {
+            let target = entry.link_name()?.as_deref().and_then(below);
+            if let Some(target) = target.filter(|target| !ignore.excludes(target)) {
+                archive.same(&path, &target)?;
+            }
+        } else if kind.is_file() {
+            let size = entry.size();
+            left = left.checked_sub(size).ok_or_else(|| too_large(limit_mib))?;
+            let mode = if entry.header().mode()? & 0o111 == 0 { 0o644 } else { 0o755 };
+            archive.copy(&path, mode, size, &mut entry)?;
         }
     }
     Ok(())
+}
+
+fn too_large(limit_mib: u64) -> io::Error {
+    io::Error::other(format!(
+        "it is larger than {limit_mib} MiB (source.max_mib); name what the build does not need in .dockerignore"
+    ))
+}
+
+/// The path without its first component, which is the folder's own name; `None` for what stays out.
+fn below(path: &Path) -> Option<String> {
+    let mut parts = path.components().filter(|part| *part != Component::CurDir);
+    parts.next()?;
+    let names = parts.map(|part| match part {
+        Component::Normal(name) if name != ".git" => name.to_str(),
+        _ => None,
+    });
+    let path = names.collect::<Option<Vec<_>>>()?.join("/");
+    (!path.is_empty()).then_some(path)
 }
 
 fn join(folder: &str, name: &str) -> String {

@@ -1,4 +1,4 @@
-//! Build contexts from a commit, from a folder, and from what came out of a container.
+//! Build contexts from a commit, and from what comes out of a container.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -7,7 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use steading_core::fault::Fault;
 use steading_core::log::Silent;
 use steading_core::runtime::ByteStream;
-use steading_source::{Context, Folder};
+use steading_source::folder::Listed;
+use steading_source::{Context, Git, context};
 
 use crate::world::{World, source};
 
@@ -66,21 +67,16 @@ async fn the_context_of_a_commit_honours_its_rules() {
     assert_eq!(pack(".devcontainer/Dockerfile", "nope").await.unwrap_err().code(), "folder-not-found");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_folder_gives_the_same_context() {
-    let world = World::new().await;
-    let repo = world.repo("r", &FILES);
-    let git = world.git();
-    let from = source(&world.url("r"));
-    let commit = repo.head().parse().unwrap();
-    let of_commit = git.context(&from, &commit, ".devcontainer/Dockerfile", "", &Silent).await.unwrap();
-    let of_folder = Folder::open(&repo.path).unwrap().context(".devcontainer/Dockerfile", "").unwrap();
-    assert_eq!(files(of_commit).await, files(of_folder).await);
-}
-
-fn archive(entries: &[(&str, &str)]) -> ByteStream {
+/// What an engine makes of a folder: everything in it, under its name.
+fn archive(name: &str, files: &[(&str, &str)]) -> ByteStream {
     let mut builder = tar::Builder::new(Vec::new());
-    for (path, content) in entries {
+    let mut folder = tar::Header::new_gnu();
+    folder.set_entry_type(tar::EntryType::Directory);
+    folder.set_mode(0o755);
+    folder.set_size(0);
+    builder.append_data(&mut folder, format!("{name}/"), std::io::empty()).unwrap();
+    for (path, content) in files {
+        let path = format!("{name}/{path}");
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
@@ -88,19 +84,58 @@ fn archive(entries: &[(&str, &str)]) -> ByteStream {
         header.set_cksum();
         builder.append(&header, content.as_bytes()).unwrap();
     }
+    let mut same = tar::Header::new_gnu();
+    same.set_entry_type(tar::EntryType::Link);
+    same.set_size(0);
+    builder.append_link(&mut same, format!("{name}/linked"), format!("{name}/readme")).unwrap();
     let bytes = builder.into_inner().unwrap();
-    stream::iter(vec![Ok(bytes.into())]).boxed()
+    stream::iter(bytes.chunks(1000).map(|piece| Ok(piece.to_vec().into())).collect::<Vec<_>>()).boxed()
+}
+
+fn deciding(files: &[(&str, &str)], dockerfile: &str, folder: &str) -> Listed {
+    let wanted = context::deciding(dockerfile, folder);
+    let there = files.iter().filter(|(path, _)| wanted.iter().any(|wanted| wanted == path));
+    there.fold(Listed::default(), |all, (path, content)| all.with(path, content))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn files_of_a_container_are_unpacked_safely() {
+async fn a_folder_of_a_container_gives_the_same_context() {
     let world = World::new().await;
+    let repo = world.repo("r", &FILES);
     let git = world.git();
-    let tar = archive(&[("repo/a", "1"), ("repo/../../evil", "2"), ("repo/.git/config", "3"), ("repo/dir/b", "4")]);
-    let unpacked = git.unpack(tar).await.unwrap();
-    use devcontainer::Tree;
-    assert_eq!(unpacked.read("a").unwrap(), b"1");
-    assert_eq!(unpacked.read("dir/b").unwrap(), b"4");
-    assert_eq!(unpacked.entries("").len(), 2);
-    assert!(git.unpack(stream::iter(vec![Ok("garbage".repeat(1000).into())]).boxed()).await.is_err());
+    let from = source(&world.url("r"));
+    let commit = repo.head().parse().unwrap();
+    let of_commit = git.context(&from, &commit, ".devcontainer/Dockerfile", "", &Silent).await.unwrap();
+    let own = deciding(&FILES, ".devcontainer/Dockerfile", "");
+    let of_folder = git.context_of(archive("r", &FILES), &own, ".devcontainer/Dockerfile", "").unwrap();
+    assert_eq!(files(of_commit).await, files(of_folder).await);
+    let missing = git.context_of(archive("r", &FILES), &Listed::default(), ".devcontainer/Dockerfile", "");
+    assert_eq!(missing.unwrap_err().code(), "folder-not-found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_build_does_not_see_of_a_container_does_not_count() {
+    let world = World::new().await;
+    let mut config = world.config();
+    config.source.max_mib = 1;
+    let git = Git::new(&config).unwrap();
+    let large = "x".repeat(900 << 10);
+    let mut there =
+        vec![("Dockerfile", "FROM a"), (".dockerignore", "node_modules\n"), ("readme", "r"), ("../../evil", "e")];
+    for path in ["node_modules/a", "node_modules/b", ".git/objects/c", "sub/.git/d", "seen"] {
+        there.push((path, &large));
+    }
+    let own = deciding(&there, "Dockerfile", "");
+    let (dockerfile, found) = files(git.context_of(archive("r", &there), &own, "Dockerfile", "").unwrap()).await;
+    assert_eq!((found[&dockerfile].as_str(), found["seen"].len()), ("FROM a", large.len()));
+    assert_eq!(names(&found), [".dockerignore", "Dockerfile", "readme", "seen"]);
+
+    there.push(("also", &large));
+    let context = git.context_of(archive("r", &there), &own, "Dockerfile", "").unwrap();
+    let broken = context.tar.try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(broken.to_string().contains("source.max_mib"), "{broken}");
+
+    let file = stream::iter(vec![Ok("garbage".repeat(1000).into())]).boxed();
+    let context = git.context_of(file, &own, "Dockerfile", "").unwrap();
+    assert!(context.tar.try_collect::<Vec<_>>().await.is_err());
 }

@@ -12,7 +12,8 @@ use steading_core::resolution::{ImageSource, Resolution};
 use steading_core::runtime::{BuildRequest, ImageInfo};
 use steading_core::workspace::{Change, HeldImage};
 use steading_core::{Class, Source};
-use steading_source::Unpacked;
+use steading_source::folder::Listed;
+use steading_source::{Context, context};
 
 use super::journey::{Done, Journey};
 use super::resolve;
@@ -63,11 +64,10 @@ async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) ->
     let context = journey.context;
     let described = serde_json::json!([repository_key(source.url.reveal()), commit, resolution.image]).to_string();
     let installation = context.store.installation();
-    // A rebuild takes the files as they are in the workspace now. They must stay until it is done.
-    let unpacked = files_now(journey).await?;
-    let (tag, packed) = if let Some(unpacked) = &unpacked {
+    // A rebuild takes the files as they are in the workspace now.
+    let (tag, packed) = if let Some(packed) = files_now(journey, dockerfile, folder).await? {
         let rebuild = format!("{described} {} {}", journey.id(), journey.ws.rebuilds);
-        (tag(installation, &rebuild), unpacked.folder().context(dockerfile, folder))
+        (tag(installation, &rebuild), packed)
     } else {
         let tag = tag(installation, &described);
         // Another workspace of the same commit has built it.
@@ -75,9 +75,9 @@ async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) ->
             journey.log.write("build", "The image was built for this commit already");
             return Ok(info);
         }
-        (tag, context.resolver.git().context(source, commit, dockerfile, folder, log).await)
+        let packed = context.resolver.git().context(source, commit, dockerfile, folder, log).await;
+        (tag, packed.map_err(|fault| Trouble::of("build", &fault))?)
     };
-    let packed = packed.map_err(|fault| Trouble::of("build", &fault))?;
     let mirrors = &context.config.mirrors;
     let request = BuildRequest {
         tag,
@@ -90,17 +90,24 @@ async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) ->
     context.runtime.build(&request, packed.tar, log).await.in_step("build")
 }
 
-/// The files of the workspace, for a rebuild; `None` if they are out of reach.
-async fn files_now(journey: &Journey<'_>) -> Result<Option<Unpacked>, Trouble> {
+/// What a rebuild's build sees of the workspace; `None` if its files are out of reach.
+async fn files_now(journey: &Journey<'_>, dockerfile: &str, folder: &str) -> Result<Option<Context>, Trouble> {
     if journey.ws.rebuilds == 0 || journey.ws.facts.populated.is_none() {
         return Ok(None);
     }
     let Some(root) = resolve::root(journey).await? else { return Ok(None) };
-    let context = journey.context;
-    let Some(packed) = context.runtime.download(journey.id(), &root).await.in_step("build")? else { return Ok(None) };
+    let at = if folder.is_empty() { root.clone() } else { format!("{root}/{folder}") };
+    let runtime = &journey.context.runtime;
+    let mut files = Listed::default();
+    for path in context::deciding(dockerfile, folder) {
+        if let Some(content) = resolve::file(journey, "build", &format!("{root}/{path}")).await? {
+            files.0.insert(path, content);
+        }
+    }
+    let Some(packed) = runtime.download(journey.id(), &at).await.in_step("build")? else { return Ok(None) };
     journey.log.write("build", "Taking the files from the workspace");
-    let unpacked = context.resolver.git().unpack(packed).await;
-    unpacked.map(Some).map_err(|fault| Trouble::of("build", &fault))
+    let context = journey.context.resolver.git().context_of(packed, &files, dockerfile, folder);
+    context.map(Some).map_err(|fault| Trouble::of("build", &fault))
 }
 
 fn nothing_to_build() -> Trouble {

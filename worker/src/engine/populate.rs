@@ -26,7 +26,9 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     else {
         return Ok(Done::default());
     };
-    let commit = journey.ws.facts.resolution.as_ref().and_then(|resolution| resolution.commit.clone());
+    let resolution = journey.ws.facts.resolution.as_ref();
+    let (branch, path) = resolution.map(|r| (r.branch.clone(), r.path.clone())).unwrap_or_default();
+    let commit = resolution.and_then(|resolution| resolution.commit.clone());
     let owner = owner(journey, &spec).await?;
     let mut notes = Vec::new();
     if let (Source::Git(source), Some(commit)) = (journey.ws.source.clone(), commit.clone()) {
@@ -37,7 +39,7 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
         }
     }
     extensions::seed(journey, owner).await?;
-    let mut changes = vec![Change::Populated(Populated { volume, commit })];
+    let mut changes = vec![Change::Populated(Populated { volume, commit, branch, path })];
     // A container without hooks has run them all.
     if let (Some(instance), Some(started_at), Some(image)) = (&seen.instance, seen.started_at, &journey.ws.facts.image)
         && journey.ws.facts.hooks.is_none()

@@ -1,19 +1,18 @@
-//! `Step::Resolve`: pin the reference, and find out what the source is.
-
-use std::collections::BTreeMap;
+//! `Step::Resolve`: pin the reference, and find out what the source is. A rebuild asks the workspace instead.
 
 use async_trait::async_trait;
 use steading_core::event::EventKind;
 use steading_core::prebuild::Prebuild;
 use steading_core::resolution::Resolution;
-use steading_core::source::Commit;
+use steading_core::source::{Commit, GitSource};
 use steading_core::workspace::Change;
-use steading_core::{Diagnostic, Source, report};
-use steading_source::{Place, PrebuildLookup, ResolveError};
+use steading_core::{Class, Diagnostic, Source, report};
+use steading_source::{GitTree, Place, PrebuildLookup, ResolveError};
 use steading_store::Store;
 
 use super::journey::{Done, Journey};
-use crate::edited::{self, Edited, PLACES};
+use crate::archive;
+use crate::edited::{self, Edited, Files, PLACES};
 use crate::error::{In as _, Trouble};
 
 /// Images made ahead, from the records.
@@ -34,50 +33,129 @@ impl PrebuildLookup for Registered<'_> {
 }
 
 pub(super) async fn run(journey: &mut Journey<'_>) -> Result<Done, Trouble> {
-    let context = journey.context;
     let ws = &journey.ws;
-    let resolution = match edited(journey).await? {
-        Some(resolution) => resolution,
-        None => {
+    let populated = ws.facts.populated.as_ref().filter(|populated| populated.commit.is_some());
+    let resolution = match (populated, &ws.source) {
+        // What people have is what counts: wherever the reference points by now, it is for new workspaces.
+        (Some(populated), Source::Git(source)) => {
+            let place = Place {
+                commit: populated.commit.clone(),
+                branch: populated.branch.clone(),
+                path: populated.path.clone(),
+                folder: ws.source.folder_name(),
+            };
+            again(journey, source, place).await?
+        }
+        _ => {
+            let context = journey.context;
             let prebuilt = Registered(&context.store);
             let resolving = context.resolver.resolve(&ws.source, &ws.wishes, &prebuilt, journey.log.as_ref());
-            resolving.await.map_err(|fault| Trouble::of("resolve", &fault))?
+            resolving.await.map_err(|fault| trouble(&fault))?
         }
     };
     let events = story(&resolution);
     Ok(Done { changes: vec![Change::Resolved(Box::new(resolution))], events })
 }
 
-/// For a rebuild: what the configuration says as it was edited in the workspace. `None` if it was not
-/// edited, or is out of reach.
-async fn edited(journey: &Journey<'_>) -> Result<Option<Resolution>, Trouble> {
-    let (context, ws) = (journey.context, &journey.ws);
-    let populated = ws.facts.populated.as_ref().filter(|_| ws.rebuilds > 0);
-    let (Some(commit), Source::Git(source)) = (populated.and_then(|p| p.commit.clone()), &ws.source) else {
-        return Ok(None);
-    };
+fn trouble(fault: &ResolveError) -> Trouble {
+    Trouble::of("resolve", fault)
+}
+
+/// For a rebuild: what the configuration says as it is in the workspace now, or, where that is out of reach,
+/// as it was in the commit that was checked out.
+async fn again(journey: &Journey<'_>, source: &GitSource, place: Place) -> Result<Resolution, Trouble> {
+    let context = journey.context;
+    let own = configurations(journey).await?;
+    if let Some((root, files)) = &own
+        && let Some(resolution) = edited(journey, source, &place, root, files.clone()).await?
+    {
+        return Ok(resolution);
+    }
+    let (prebuilt, commit) = (Registered(&context.store), place.commit.clone());
+    let resolving = context.resolver.resolve_commit(source, place, &journey.ws.wishes, &prebuilt, journey.log.as_ref());
+    let mut resolution = resolving.await.map_err(|fault| trouble(&fault))?;
+    if own.is_none() {
+        let short = commit.as_ref().map(Commit::short).unwrap_or_default();
+        let message = format!("the files of the workspace are out of reach; the configuration of {short} is used");
+        let hint = "What was edited since counts when you rebuild again, now that there is a container.";
+        resolution.diagnostics.push(Diagnostic::warning("devcontainer.json", "files-out-of-reach", message).hint(hint));
+    }
+    Ok(resolution)
+}
+
+/// The files in the places of configurations, and where the repository is; `None` if they are out of reach.
+async fn configurations(journey: &Journey<'_>) -> Result<Option<(String, Files)>, Trouble> {
     let Some(root) = root(journey).await? else { return Ok(None) };
-    let mut files = BTreeMap::new();
+    let mut files = Files::new();
     for place in PLACES {
-        let packed = context.runtime.download(journey.id(), &format!("{root}/{place}")).await.in_step("resolve")?;
-        let Some(packed) = packed else { continue };
+        let packed = journey.context.runtime.download(journey.id(), &format!("{root}/{place}")).await;
+        let Some(packed) = packed.in_step("resolve")? else { continue };
         let Some(found) = edited::files(packed).await else { return Ok(None) };
         files.extend(found);
     }
-    let tree = context.resolver.git().tree(source, &commit, journey.log.as_ref()).await;
-    let tree = tree.map_err(|fault| Trouble::of("resolve", &fault))?;
-    let place = Place { commit: Some(commit), branch: None, path: None, folder: ws.source.folder_name() };
-    let (resolver, wishes) = (context.resolver.clone(), ws.wishes.clone());
+    Ok(Some((root, files)))
+}
+
+/// What an edited configuration says; `None` if it is the commit's own.
+async fn edited(
+    journey: &Journey<'_>,
+    source: &GitSource,
+    place: &Place,
+    root: &str,
+    files: Files,
+) -> Result<Option<Resolution>, Trouble> {
+    let Some(commit) = &place.commit else { return Ok(None) };
+    let context = journey.context;
+    let tree = match context.resolver.git().tree(source, commit, journey.log.as_ref()).await {
+        Ok(tree) => Some(tree),
+        // Without the commit the files at hand still say it, if there is a configuration among them.
+        Err(fault) if !files.is_empty() => {
+            tracing::debug!(workspace.id = %journey.id(), error = %report::chain(&fault), "the commit is out of reach");
+            None
+        }
+        Err(fault) => return Err(Trouble::of("resolve", &fault)),
+    };
+    let Some(tree) = Edited::over(tree, files) else { return Ok(None) };
+    let (mut tree, mut resolved) = resolve_files(journey, tree, place).await?;
+    let missing = match &resolved {
+        Err(ResolveError::NoDockerfile { dockerfile, .. }) => Some(dockerfile.clone()),
+        _ => None,
+    };
+    if let Some(dockerfile) = missing
+        && let Some(content) = file(journey, "resolve", &format!("{root}/{dockerfile}")).await?
+    {
+        // It is the workspace's own, outside of where configurations are.
+        tree.add(dockerfile, content);
+        (_, resolved) = resolve_files(journey, tree, place).await?;
+    }
+    let mut resolution = resolved.map_err(|fault| trouble(&fault))?;
+    resolution.because.push_str(" It was edited in the workspace.");
+    journey.log.write("resolve", &resolution.because);
+    Ok(Some(resolution))
+}
+
+async fn resolve_files(
+    journey: &Journey<'_>,
+    tree: Edited<GitTree>,
+    place: &Place,
+) -> Result<(Edited<GitTree>, Result<Resolution, ResolveError>), Trouble> {
+    let (resolver, wishes, place) = (journey.context.resolver.clone(), journey.ws.wishes.clone(), place.clone());
     let resolving = tokio::task::spawn_blocking(move || {
-        Edited::over(tree, files).map(|tree| resolver.resolve_files(&tree, place, &wishes))
+        let resolved = resolver.resolve_files(&tree, place, &wishes);
+        (tree, resolved)
     });
-    let resolved = resolving.await.map_err(|_| Trouble::of("resolve", &ResolveError::BrokeOff))?;
-    let resolved = resolved.transpose().map_err(|fault| Trouble::of("resolve", &fault))?;
-    Ok(resolved.map(|mut resolution| {
-        resolution.because.push_str(" It was edited in the workspace.");
-        journey.log.write("resolve", &resolution.because);
-        resolution
-    }))
+    resolving.await.map_err(|_| trouble(&ResolveError::BrokeOff))
+}
+
+/// A small file of the workspace; `None` if it is not there.
+pub(super) async fn file(journey: &Journey<'_>, step: &'static str, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
+    let Some(packed) = journey.context.runtime.download(journey.id(), path).await.in_step(step)? else {
+        return Ok(None);
+    };
+    archive::file(packed).await.map_err(|error| {
+        let message = format!("{path} could not be read: {error}");
+        Trouble::found(step, "file-not-read", message, "Rebuild again.", Class::Transient)
+    })
 }
 
 /// Where the repository is in the container that is still there; `None` if there is none to ask.
