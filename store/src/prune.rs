@@ -7,14 +7,14 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{EntityTrait as _, ExprTrait as _, QueryFilter as _};
 
 use crate::error::StoreError;
-use crate::rows::{bell, entry, idempotency, inquiry, link, session, ticket};
+use crate::rows::{bell, entry, idempotency, inquiry, link, session, ticket, tombstone};
 use crate::sessions::micros;
 use crate::{Inner, Store, feed};
 
 const EVERY: Duration = Duration::from_secs(120);
 
 impl Store {
-    /// Forgets expired sign-ins, answers, questions and rings, and jobs that were done. The store does so
+    /// Forgets expired sign-ins, answers, questions, deletions and rings, and jobs that were done. The store does so
     /// by itself every two minutes.
     pub async fn prune(&self) -> Result<(), StoreError> {
         let database = &self.inner.database;
@@ -29,6 +29,8 @@ impl Store {
         idempotency::Entity::delete_many().filter(old).exec(on).await?;
         let old = Expr::col(inquiry::Column::CreatedAt).lte(before(crate::inquiries::KEPT));
         inquiry::Entity::delete_many().filter(old).exec(on).await?;
+        let old = Expr::col(tombstone::Column::At).lte(before(crate::workspaces::REMEMBERED));
+        tombstone::Entity::delete_many().filter(old).exec(on).await?;
         let old = Expr::col(bell::Column::At).lte(before(feed::KEPT));
         bell::Entity::delete_many().filter(old).exec(on).await?;
         self.inner.queue.prune().await

@@ -16,6 +16,7 @@ pub(crate) mod session;
 pub(crate) mod setting;
 pub(crate) mod ticket;
 pub(crate) mod token;
+pub(crate) mod tombstone;
 pub(crate) mod workspace;
 
 use serde::Serialize;

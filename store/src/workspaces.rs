@@ -3,8 +3,11 @@
 //! An owner's change of mind is written at any time; everything else is written by the holder of the
 //! workspace's lease alone. Each write is one short transaction: record, events and a ring for others.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait as _, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, IntoActiveModel as _,
     QueryFilter as _, QuerySelect as _,
@@ -19,7 +22,7 @@ use crate::error::{BEING_DELETED, CHANGED, SLUG_TAKEN, StoreError, is_duplicate}
 use crate::events;
 use crate::feed::Ring;
 use crate::leases::Lease;
-use crate::rows::{entry, event, port, ticket, workspace};
+use crate::rows::{entry, event, port, ticket, tombstone, workspace};
 
 mod document;
 mod list;
@@ -29,6 +32,10 @@ mod sweep;
 
 pub(crate) use document::owner;
 pub use list::{ListQuery, Page, Summary};
+
+/// How long it is known that there was a workspace. A call that was under way when it was deleted ends long
+/// before that.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// The records of workspaces.
 #[derive(Debug, Clone, Copy)]
@@ -146,8 +153,8 @@ impl Workspaces<'_> {
         Ok(after)
     }
 
-    /// Forgets a deleted workspace: record, events, tickets and log. `Conflict("changed")` if its owner
-    /// does not want it deleted.
+    /// Forgets a deleted workspace: record, events, tickets and log. Only that there was one is known for a
+    /// day. `Conflict("changed")` if its owner does not want it deleted.
     pub async fn purge(&self, lease: &Lease) -> Result<(), StoreError> {
         let inner = &self.store.inner;
         let tx = inner.database.write().await?;
@@ -161,8 +168,18 @@ impl Workspaces<'_> {
         ticket::Entity::delete_many().filter(ticket::Column::Slug.eq(row.slug.as_str())).exec(&tx).await?;
         entry::Entity::delete_many().filter(entry::Column::Slug.eq(row.slug.as_str())).exec(&tx).await?;
         let now = inner.database.clock(&tx).await?;
+        // A repeated request may have made it twice under one id.
+        let again = OnConflict::column(tombstone::Column::Id).update_column(tombstone::Column::At).to_owned();
+        let stone = tombstone::ActiveModel { id: Set(row.id), at: Set(now) };
+        tombstone::Entity::insert(stone).on_conflict(again).exec_without_returning(&tx).await?;
         self.tell(tx, lease.workspace(), now, &[]).await?;
         self.store.logs().remove(lease.workspace()).await
+    }
+
+    /// Whether there was such a workspace until its owner had it deleted, within the last day.
+    pub async fn was_deleted(&self, id: WorkspaceId) -> Result<bool, StoreError> {
+        let stone = tombstone::Entity::find_by_id(id.uuid()).one(&self.store.inner.database.reader).await?;
+        Ok(stone.is_some())
     }
 
     async fn change_mind(

@@ -8,7 +8,7 @@ mod world;
 use std::time::Duration;
 
 use steading_core::pod::VolumeRole;
-use steading_core::runtime::{ImageInfo, RuntimeError};
+use steading_core::runtime::{ImageInfo, Runtime as _, RuntimeError};
 use steading_core::{Class, Desired, ImageRef, Phase};
 use steading_runtime::fake::Op;
 use steading_worker::Rest;
@@ -281,6 +281,33 @@ async fn a_worker_answers_rings_notices_deaths_and_stops_without_stopping_worksp
     tokio::time::timeout(Duration::from_secs(10), running).await.unwrap().unwrap();
     assert_eq!(world.load(id).await.spec.unwrap(), first);
     assert!(world.fake.calls(Op::Down) == 0 && !world.fake.workspaces().is_empty());
+}
+
+#[tokio::test]
+async fn what_comes_up_of_a_deleted_workspace_is_removed_and_no_other() {
+    let world = World::with(|config| config.worker.sweep_seconds = 1).await;
+    let id = world.workspace(&world.configured("late", plain())).await;
+    world.settle(id).await;
+    let spec = world.load(id).await.spec.unwrap();
+    world.store.workspaces().want(id, Desired::Deleted).await.unwrap();
+    world.settle(id).await;
+    // The engine was slow: what was asked for before the deletion is done after it.
+    world.fake.up(&spec).await.unwrap();
+    let mut unknown = spec.clone();
+    unknown.workspace = steading_core::WorkspaceId::new();
+    world.fake.up(&unknown).await.unwrap();
+    let stop = CancellationToken::new();
+    let (worker, token) = (world.worker.clone(), stop.clone());
+    let running = tokio::spawn(async move { worker.run(token).await });
+    let removed = async {
+        while world.fake.workspaces().contains(&id) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), removed).await.unwrap();
+    assert_eq!(world.fake.workspaces(), [unknown.workspace]);
+    stop.cancel();
+    running.await.unwrap();
 }
 
 async fn until(world: &World, id: steading_core::WorkspaceId, phase: Phase) {

@@ -17,7 +17,9 @@ impl MigrationName for Migration {
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for table in [workspace(), event(), bell(), setting(), prebuild(), port(), inquiry(), idempotency()] {
+        for table in
+            [workspace(), event(), bell(), setting(), prebuild(), port(), inquiry(), idempotency(), tombstone()]
+        {
             manager.create_table(table).await?;
         }
         for table in [person(), session(), token(), link(), ticket(), entry()] {
@@ -62,6 +64,7 @@ const INDEXES: &[(&str, &[&str])] = &[
     ("link", &["expires_at"]),
     ("idempotency", &["created_at"]),
     ("inquiry", &["created_at"]),
+    ("tombstone", &["at"]),
 ];
 
 fn table(name: &'static str, columns: Vec<ColumnDef>) -> TableCreateStatement {
@@ -176,6 +179,10 @@ fn idempotency() -> TableCreateStatement {
         ],
     );
     idempotency.primary_key(Index::create().col("user_id").col("key")).take()
+}
+
+fn tombstone() -> TableCreateStatement {
+    table("tombstone", vec![key(uuid("id")), big_integer("at")])
 }
 
 fn person() -> TableCreateStatement {

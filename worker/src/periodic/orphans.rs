@@ -1,5 +1,6 @@
 //! Containers of this installation that no record knows: stopped and reported. Their volumes may hold
-//! somebody's work, so no machine ever deletes them.
+//! somebody's work, so no machine deletes them, unless their owner asked for that: a call that was cut off
+//! may still make a container after the deletion has come to its end.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,6 +32,13 @@ impl Orphans {
         let mut suspects = BTreeSet::new();
         for (id, seen) in listed {
             if !matches!(context.store.workspaces().load(id).await, Err(StoreError::NotFound)) {
+                continue;
+            }
+            if matches!(context.store.workspaces().was_deleted(id).await, Ok(true)) {
+                tracing::info!(workspace.id = %id, "a deleted workspace came up again; it is removed once more");
+                if let Err(error) = context.runtime.remove(id).await {
+                    tracing::warn!(workspace.id = %id, error = %report::chain(&error), "it could not be removed");
+                }
                 continue;
             }
             suspects.insert(id);

@@ -21,13 +21,13 @@ const EACH: u32 = 12;
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) {
     let pause = Duration::from_secs(context.config.worker.sweep_seconds.max(1).into());
     let mut orphans = Orphans::default();
-    let mut compared = tokio::time::Instant::now();
+    let mut compared: Option<tokio::time::Instant> = None;
     loop {
         if let Err(error) = sweep(&context).await {
             tracing::warn!(error = %report::chain(&error), "the sweep did not come to its end");
         }
-        if compared.elapsed() >= pause * EACH {
-            compared = tokio::time::Instant::now();
+        if compared.is_none_or(|at| at.elapsed() >= pause * EACH) {
+            compared = Some(tokio::time::Instant::now());
             orphans.look(&context).await;
         }
         // Several workers that started together should not sweep together.
