@@ -1,7 +1,9 @@
 //! What the database says of hosts and cookies, kept at hand.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +22,9 @@ const MOST: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// Questions put to the database at once: a flood of made-up cookies must not drown it.
 const AT_ONCE: usize = 64;
 
+/// Somebody who was asked to look at a workspace is given so long before they are asked again.
+const DOUBT: Duration = Duration::from_secs(3);
+
 /// Routes and entries, cached.
 pub struct Directory {
     routes: Arc<dyn Routes>,
@@ -29,6 +34,8 @@ pub struct Directory {
     gate: Semaphore,
     patience: Patience,
     revoked: watch::Sender<()>,
+    /// Whom somebody was asked to look at lately.
+    doubted: Mutex<HashMap<WorkspaceId, Instant>>,
 }
 
 impl Directory {
@@ -42,6 +49,7 @@ impl Directory {
             gate: Semaphore::new(AT_ONCE),
             patience,
             revoked: watch::Sender::new(()),
+            doubted: Mutex::default(),
             routes,
         });
         let mut stale = directory.routes.stale();
@@ -126,8 +134,16 @@ impl Directory {
         });
     }
 
-    /// Says in the background that a container was not as the record has it.
+    /// Says in the background that a container was not as the record has it; not with every request.
     pub fn doubt(&self, id: WorkspaceId) {
+        {
+            let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
+            doubted.retain(|_, at| at.elapsed() < DOUBT);
+            if doubted.contains_key(&id) {
+                return;
+            }
+            doubted.insert(id, Instant::now());
+        }
         let routes = Arc::clone(&self.routes);
         tokio::spawn(async move { routes.doubt(id).await });
     }

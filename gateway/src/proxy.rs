@@ -240,7 +240,14 @@ impl Proxy {
             patience: if port.is_none() { EDITOR_PATIENCE } else { Duration::ZERO },
         };
         let failed = |trouble: Trouble| {
-            if matches!(trouble, Trouble::Dial(RuntimeError::Gone)) {
+            // The editor is always there, so one that does not answer is for a worker to see to; what listens
+            // on other ports is people's own affair.
+            let is_amiss = match trouble {
+                Trouble::Dial(RuntimeError::Gone) => true,
+                Trouble::Dial(RuntimeError::NoListener(_)) | Trouble::Broken(_) => port.is_none(),
+                _ => false,
+            };
+            if is_amiss {
                 self.directory.doubt(route.workspace);
             }
             tracing::debug!(workspace.id = %route.workspace, port = door, error = %trouble, "a workspace gave no answer");
