@@ -9,10 +9,13 @@ mod world;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use steading_core::{Desired, Phase, Stage, WorkspaceId};
 use steading_worker::Rest;
+use tokio::sync::Notify;
 use world::World;
 
 const CONFIGURATION: &str = r#"{
@@ -50,6 +53,40 @@ async fn interrupted(world: &World, id: WorkspaceId, polls: usize) -> bool {
     let drive = Polls { future: Box::pin(async { dying.drive(id).await.unwrap() }), left: polls };
     let finished = matches!(drive.await, Some(Rest::Settled(_)));
     world.settle(id).await;
+    finished
+}
+
+/// Drives as a process of its own that is killed when the runtime has come to a point: it gives nothing back,
+/// and its lease has to run out. Whether it came to rest before that.
+async fn killed(world: &World, id: WorkspaceId, at: usize) -> bool {
+    let (passed, reached) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let here = reached.clone();
+    world.fake.on_point(move |_| {
+        let is_here = passed.fetch_add(1, Ordering::Relaxed) == at;
+        let here = here.clone();
+        Box::pin(async move {
+            if is_here {
+                here.notify_one();
+                std::future::pending::<()>().await;
+            }
+        })
+    });
+    let dying = world.another_worker();
+    let process = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut drive = Box::pin(dying.drive(id));
+            tokio::select! {
+                rest = &mut drive => return matches!(rest.unwrap(), Rest::Settled(_)),
+                () = reached.notified() => {}
+            }
+            // Nothing in it is ever dropped; what it spawned ends with its runtime.
+            std::mem::forget(drive);
+            false
+        })
+    });
+    let finished = tokio::task::spawn_blocking(|| process.join().unwrap()).await.unwrap();
+    world.fake.on_point(|_| Box::pin(std::future::ready(())));
     finished
 }
 
@@ -154,6 +191,72 @@ async fn a_deletion_comes_to_the_same_end() {
         let finished = interrupted(&world, id, polls).await;
         assert!(world.store.workspaces().load(id).await.is_err(), "after {polls}");
         assert!(!world.fake.workspaces().contains(&id), "after {polls}");
+        finished
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_is_killed_is_followed_once_its_lease_has_run_out() {
+    let world = World::with(|config| config.worker.lease_seconds = 3).await;
+    let repository = world.configured("crash", CONFIGURATION);
+    let mut at = 0;
+    loop {
+        let id = world.workspace(&repository).await;
+        if killed(&world, id, at).await {
+            break;
+        }
+        assert_eq!(world.worker.drive(id).await.unwrap(), Rest::Busy, "the lease of the dead is respected, at {at}");
+        world.settle(id).await;
+        is_whole(&world, id, at).await;
+        // Each takes as long as the lease.
+        at += 7;
+    }
+    assert!(at > 15, "{at} points are too few to be true");
+}
+
+#[tokio::test]
+async fn a_build_and_an_entry_come_to_the_same_end() {
+    let world = World::new().await;
+    let files = [
+        (
+            ".devcontainer/devcontainer.json",
+            r#"{"build": {"dockerfile": "Dockerfile", "context": ".."}, "onCreateCommand": "echo create",
+                "postAttachCommand": "echo attach"}"#,
+        ),
+        (".devcontainer/Dockerfile", "FROM debian\nENV A=1\nUSER 1000\n"),
+    ];
+    let repository = world.repository("built", &files);
+    at_every_point(async |polls| {
+        // Each build is one of its own.
+        world.fake.forget_images();
+        let id = world.workspace(&repository).await;
+        world.store.workspaces().entered(id, chrono::Utc::now()).await.unwrap();
+        let finished = interrupted(&world, id, polls).await;
+        let ws = world.load(id).await;
+        assert_eq!((ws.phase, &ws.failure), (Phase::Running, &None), "after {polls}");
+        assert_eq!(ws.spec.unwrap().remote_user, "1000", "after {polls}");
+        assert_eq!((ws.facts.attached, ws.warnings.len()), (ws.entered_at, 0), "after {polls}");
+        assert_eq!(world.hooks(id), ["echo create", "echo attach"], "after {polls}: {:#?}", world.story(id).await);
+        finished
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failing_hook_comes_to_the_same_end() {
+    let world = World::new().await;
+    let configuration = r#"{"image": "debian", "onCreateCommand": "echo create", "postCreateCommand": "exit 3",
+        "postStartCommand": "echo start"}"#;
+    let repository = world.configured("failing", configuration);
+    at_every_point(async |polls| {
+        let id = world.workspace(&repository).await;
+        let finished = interrupted(&world, id, polls).await;
+        let ws = world.load(id).await;
+        assert_eq!((ws.phase, &ws.failure), (Phase::Running, &None), "after {polls}");
+        let codes: Vec<_> = ws.warnings.iter().map(|warning| warning.code.as_str()).collect();
+        assert_eq!(codes, ["hook-failed"], "after {polls}");
+        assert_eq!(world.hooks(id), ["echo create", "exit 3"], "after {polls}: {:#?}", world.story(id).await);
         finished
     })
     .await;
