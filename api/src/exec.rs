@@ -47,7 +47,7 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
         [script] => vec!["/bin/sh".to_owned(), "-c".to_owned(), script.clone()],
         argv => argv.to_vec(),
     };
-    let spec = workspace.spec.as_ref();
+    let spec = workspace.spec_in_use();
     let user = view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone()));
     let folder = view.workdir.clone().or_else(|| spec.map(|s| s.workspace_folder.clone()));
     let folder = folder.or_else(|| workspace.facts.root.clone());
@@ -84,7 +84,7 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
 /// still be there: it is the only way to the files, and to the configuration that has to be mended.
 pub fn check_enterable(workspace: &Workspace) -> Result<(), ApiError> {
     let may_have_one =
-        workspace.spec.is_some() || (workspace.phase == Phase::Failed && workspace.facts.populated.is_some());
+        workspace.spec_in_use().is_some() || (workspace.phase == Phase::Failed && workspace.facts.populated.is_some());
     if may_have_one && !matches!(workspace.phase, Phase::Stopped | Phase::Stopping | Phase::Deleting) {
         return Ok(());
     }

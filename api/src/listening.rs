@@ -30,7 +30,9 @@ pub struct Program {
 
 /// Who listens now. A workspace that is not running, or does not answer in time, has nobody.
 pub async fn ports(app: &App, workspace: &Workspace) -> Vec<Listener> {
-    if workspace.phase != Phase::Running {
+    // While a rebuild is on its way people are still in the container before it.
+    let is_in_use = workspace.phase == Phase::Running || (workspace.spec.is_none() && workspace.facts.last.is_some());
+    if !is_in_use {
         return Vec::new();
     }
     let exec = Exec {

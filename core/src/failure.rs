@@ -34,6 +34,14 @@ impl Failure {
         }
     }
 
+    /// The failure of a rebuild, whose workspace goes on as it was.
+    #[must_use]
+    pub fn of_rebuild(mut self) -> Self {
+        self.message = format!("The rebuild failed, and the workspace is as it was before: {}", self.message);
+        self.hint.get_or_insert_with(|| "Mend it in the workspace, then rebuild.".to_owned());
+        self
+    }
+
     /// The same failure with the output that explains it.
     #[must_use]
     pub fn with_output(mut self, output: impl Into<String>) -> Self {

@@ -154,6 +154,24 @@ pub struct Facts {
     pub deaths: Deaths,
     /// Where the last spec mounts the repository: a rebuild reads its configuration there.
     pub root: Option<String>,
+    /// While a rebuild is under way: what the workspace was before.
+    pub last: Option<Box<Last>>,
+}
+
+/// What a workspace was before a rebuild. Its container stays in use until the new one takes its place, and
+/// the workspace goes back to it if the rebuild fails.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Last {
+    /// What people were shown.
+    pub phase: Phase,
+    /// What the source was.
+    pub resolution: Resolution,
+    /// The image it ran.
+    pub image: HeldImage,
+    /// What the runtime was asked for.
+    pub spec: PodSpec,
+    /// The volume into which the listed extensions were installed.
+    pub extensions: Option<VolumeId>,
 }
 
 /// An image that the runtime has, and the configuration that comes with it.
@@ -172,6 +190,10 @@ pub struct Populated {
     pub volume: VolumeId,
     /// The commit that was checked out into it; people move on from there.
     pub commit: Option<Commit>,
+    /// The branch that was checked out, if it was one.
+    pub branch: Option<String>,
+    /// The folder or file inside the repository to open.
+    pub path: Option<String>,
 }
 
 /// How far the hooks of one container have come.
@@ -283,6 +305,10 @@ pub enum Change {
     Recovered,
     /// A step failed for good.
     Failed(Failure),
+    /// A step of a rebuild failed for good: the workspace is again what it was before.
+    WentBack(Failure),
+    /// What was rebuilt serves; what was before it is not needed any more.
+    Replaced,
     /// Something went wrong that does not stop the workspace.
     Warned(Failure),
 }
@@ -291,13 +317,16 @@ impl Change {
     /// Whether the fact belongs to one rebuild and is void after the next.
     #[must_use]
     pub const fn is_of_rebuild(&self) -> bool {
-        matches!(self, Self::Resolved(_) | Self::Image(_) | Self::ImageGone | Self::Spec(_))
+        matches!(
+            self,
+            Self::Resolved(_) | Self::Image(_) | Self::ImageGone | Self::Spec(_) | Self::WentBack(_) | Self::Replaced
+        )
     }
 
     /// Whether it is void once the owner has changed their mind.
     #[must_use]
     pub const fn is_of_generation(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Retry(_))
+        matches!(self, Self::Failed(_) | Self::WentBack(_) | Self::Retry(_))
     }
 }
 
@@ -329,10 +358,47 @@ impl Workspace {
                 self.retry = None;
                 self.failure = Some(failure);
             }
-            Change::Warned(failure) => {
-                self.warnings.retain(|w| w.code != failure.code || w.message != failure.message);
-                self.warnings.push(failure);
-            }
+            Change::WentBack(failure) => self.go_back(failure),
+            Change::Replaced => self.facts.last = None,
+            Change::Warned(failure) => self.warn(failure),
+        }
+    }
+
+    fn warn(&mut self, failure: Failure) {
+        self.warnings.retain(|w| w.code != failure.code || w.message != failure.message);
+        self.warnings.push(failure);
+    }
+
+    /// Without anything to go back to it is a failure like any other.
+    fn go_back(&mut self, failure: Failure) {
+        self.retry = None;
+        let Some(last) = self.facts.last.take() else {
+            self.failure = Some(failure);
+            return;
+        };
+        self.facts.root = Some(last.spec.workspace_root.clone());
+        self.facts.resolution = Some(last.resolution);
+        self.facts.image = Some(last.image);
+        self.facts.extensions = last.extensions;
+        // Those were the deaths of another container.
+        self.facts.deaths.count = 0;
+        self.spec = Some(last.spec);
+        self.warn(failure);
+    }
+
+    /// What the container that people are in was made from: while a rebuild has not come as far as to
+    /// replace it, that is what was before.
+    #[must_use]
+    pub fn spec_in_use(&self) -> Option<&PodSpec> {
+        self.spec.as_ref().or_else(|| self.facts.last.as_deref().map(|last| &last.spec))
+    }
+
+    /// The configuration of the container that people are in.
+    #[must_use]
+    pub fn config_in_use(&self) -> Option<&Merged> {
+        match (&self.spec, &self.facts.last) {
+            (None, Some(last)) => Some(&last.image.config),
+            _ => self.facts.image.as_ref().map(|image| &*image.config),
         }
     }
 
@@ -354,18 +420,25 @@ impl Workspace {
         self.facts.deaths.count = 0;
     }
 
-    /// Asks for a new container from today's configuration; the volumes stay.
+    /// Asks for a new container from today's configuration; the volumes stay, and so does the container
+    /// until there is something to replace it with.
     pub fn want_rebuild(&mut self) {
         if self.desired == Desired::Deleted {
             return;
         }
+        let (phase, failed) = (self.phase, self.failure.is_some());
         self.want(Desired::Running);
         self.phase = Phase::Pending;
         self.rebuilds += 1;
-        self.spec = None;
         self.warnings.clear();
-        self.facts.resolution = None;
-        self.facts.image = None;
-        self.facts.extensions = None;
+        let extensions = self.facts.extensions.take();
+        let before = (self.facts.resolution.take(), self.facts.image.take(), self.spec.take());
+        // What failed by itself is nothing to go back to; what a rebuild before this one kept still is.
+        if let (Some(resolution), Some(image), Some(spec)) = before
+            && !failed
+            && self.facts.last.is_none()
+        {
+            self.facts.last = Some(Box::new(Last { phase, resolution, image, spec, extensions }));
+        }
     }
 }

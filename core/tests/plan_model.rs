@@ -5,7 +5,7 @@
 //! every state: a crash before a step's effect and after it, faults of both kinds, hooks that fail,
 //! containers that die, vanish or are replaced, volumes and images that are lost, and owners who
 //! change their minds. The edges between phases that it finds are `docs/lifecycle.md`; set
-//! `UPDATE_LIFECYCLE=1` to write that file anew.
+//! `STEADING_UPDATE=1` to write that file anew.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -121,11 +121,27 @@ fn every_state_settles_and_the_phases_are_as_documented() {
 
     let page = print(&edges);
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lifecycle.md");
-    if std::env::var_os("UPDATE_LIFECYCLE").is_some() {
+    if std::env::var_os("STEADING_UPDATE").is_some() {
         std::fs::write(path, &page).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(written, page, "docs/lifecycle.md is out of date: run this test with UPDATE_LIFECYCLE=1");
+    assert_eq!(written, page, "docs/lifecycle.md is out of date: run this test with STEADING_UPDATE=1");
+}
+
+#[test]
+fn a_rebuild_that_fails_before_its_container_is_made_leaves_running_what_ran() {
+    for setup in Setup::all() {
+        let walk = Walk::over(setup);
+        for state in walk.states.keys().filter(|state| state.runs_at_rest(&walk.setup)) {
+            for mut here in state.failed_rebuilds(&walk.setup) {
+                while let Some(next) = here.left_alone(&walk.setup) {
+                    assert!(next.has_container_of(state), "from {state:?}\nto {next:?}");
+                    here = next;
+                }
+                assert_eq!(here, state.wanted_again(), "it is not what it was");
+            }
+        }
+    }
 }
 
 /// The model changes its own bits when an owner changes their mind; the real record must agree.

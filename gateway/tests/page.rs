@@ -29,7 +29,7 @@ async fn both(world: &World) -> (http::HeaderMap, String, serde_json::Value) {
 #[tokio::test]
 async fn a_workspace_that_starts_says_how_far_it_is() {
     let world = World::start().await;
-    world.change(|fox| fox.phase = Phase::Building).await;
+    world.change(|fox| (fox.phase, fox.ide_port) = (Phase::Building, None)).await;
     let (headers, page, problem) = both(&world).await;
     assert_eq!(headers["retry-after"], "1");
     assert_eq!(
@@ -125,7 +125,35 @@ async fn a_container_that_is_gone_is_reported_and_awaited() {
     assert_eq!(problem["code"], "workspace-starting");
     assert!(page.contains("container is not there"));
     tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(world.records.doubted.lock().unwrap().len(), 2);
+    assert_eq!(world.records.doubted.lock().unwrap().len(), 1, "one look is enough for both");
+}
+
+#[tokio::test]
+async fn an_editor_that_does_not_answer_is_reported_and_other_ports_are_not() {
+    let world = World::start().await;
+    let request = world.strange("3000-fox", "/").header("cookie", "steading_entry=mine").body("").unwrap();
+    assert_eq!(json(world.send(request).await).await["code"], "no-listener");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(world.records.doubted.lock().unwrap().is_empty());
+
+    let problem = json(world.send(world.ours("/").body("").unwrap()).await).await;
+    assert_eq!(problem["code"], "workspace-starting");
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(world.records.doubted.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn while_a_rebuild_is_on_its_way_the_container_before_it_answers() {
+    let world = World::start().await;
+    world.open(IDE, program(Route::new().at("/", poem::get(hello))).await);
+    for phase in [Phase::Pending, Phase::Resolving, Phase::Building] {
+        world.change(|fox| fox.phase = phase).await;
+        let answer = world.send(world.ours("/").body("").unwrap()).await;
+        assert_eq!((answer.status().as_u16(), text(answer).await.as_str()), (200, "hello"), "{phase}");
+    }
+    // From here on the old container is on its way out.
+    world.change(|fox| fox.phase = Phase::Starting).await;
+    assert_eq!(world.send(world.ours("/").body("").unwrap()).await.status(), 503);
 }
 
 #[tokio::test]

@@ -41,7 +41,8 @@ impl Ports {
         body: Json<PortChangeView>,
     ) -> Result<Json<PortListView>, ApiError> {
         let granted: Granted<caller::Operate> = caller.may(&app, &name).await?;
-        let is_service = granted.workspace().spec.iter().flat_map(|s| &s.services).any(|s| s.port == port.0);
+        let is_service =
+            granted.workspace().spec_in_use().into_iter().flat_map(|s| &s.services).any(|s| s.port == port.0);
         let wished: Visibility = body.visibility.into();
         if port.0 == 0 || (is_service && wished != Visibility::Private) {
             return Err(ApiError::bad_request(
@@ -65,8 +66,8 @@ fn merge(
     listening: &[Listener],
     visibility: &BTreeMap<u16, Visibility>,
 ) -> Vec<PortView> {
-    let own: BTreeSet<u16> = workspace.spec.iter().flat_map(|s| &s.services).map(|s| s.port).collect();
-    let config = workspace.facts.image.as_ref().map(|i| &i.config);
+    let own: BTreeSet<u16> = workspace.spec_in_use().into_iter().flat_map(|s| &s.services).map(|s| s.port).collect();
+    let config = workspace.config_in_use();
     let forwarded: BTreeSet<u16> = config.iter().flat_map(|c| &c.forward_ports).map(|p| p.port).collect();
     let label = |port: u16| {
         let configured = config.and_then(|c| c.ports_attributes.get(&port.to_string())?.label.clone());

@@ -71,7 +71,7 @@ pub async fn open(app: Data<&App>, request: &Request, Path(name): Path<String>) 
 
 /// The remote user's login shell in the opened folder.
 fn shell(workspace: &Workspace, size: &Size) -> Exec {
-    let spec = workspace.spec.as_ref();
+    let spec = workspace.spec_in_use();
     let text = |t: &str| t.to_owned();
     let mut env: BTreeMap<String, String> = spec
         .map(|s| s.remote_env.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))).collect())

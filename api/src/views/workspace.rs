@@ -197,8 +197,8 @@ impl WorkspaceView {
             failure: ws.failure.as_ref().map(Into::into),
             warnings: ws.warnings.iter().map(Into::into).collect(),
             retry_at: ws.retry.as_ref().map(|r| r.not_before),
-            user: ws.spec.as_ref().map(|s| s.remote_user.clone()),
-            folder: ws.spec.as_ref().map(|s| s.workspace_folder.clone()),
+            user: ws.spec_in_use().map(|s| s.remote_user.clone()),
+            folder: ws.spec_in_use().map(|s| s.workspace_folder.clone()),
             created_at: ws.created_at,
             updated_at: ws.updated_at,
         }

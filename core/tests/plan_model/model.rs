@@ -10,7 +10,7 @@ use steading_core::pod::{ContainerName, ContainerSpec, PodSpec, SpecHash, Volume
 use steading_core::resolution::{ImageSource, Resolution, ResolutionKind};
 use steading_core::runtime::{ContainerState, InstanceId, Observed, RuntimeId, VolumeId};
 use steading_core::service::{Service, ServiceName};
-use steading_core::workspace::{Deaths, HeldImage, HookFact, Limits, Populated, Retry, Wishes};
+use steading_core::workspace::{Change, Deaths, HeldImage, HookFact, Last, Limits, Populated, Retry, Wishes};
 use steading_core::{
     Desired, Facts, Failure, Generation, Merged, Owner, Phase, PoolId, Slug, Source, Stage, UserId, Workspace,
     WorkspaceId,
@@ -52,6 +52,8 @@ pub struct State {
     container: Container,
     /// The container was made from the spec on record.
     fits: bool,
+    /// A rebuild is under way, and whether the container was made from the spec before it.
+    last: Option<bool>,
     volumes: bool,
     /// The checkout on record is in the volume that is there; likewise below.
     populated: bool,
@@ -69,7 +71,8 @@ pub struct Setup {
     pool: bool,
     template: Workspace,
     spec: PodSpec,
-    hash: SpecHash,
+    /// What was before a rebuild.
+    last: Last,
     steps: RefCell<HashMap<State, (Step, Option<Phase>)>>,
 }
 
@@ -77,8 +80,16 @@ impl Setup {
     fn new(wait_for: Option<Stage>, pool: bool) -> Self {
         let template = workspace();
         let spec = spec(template.id);
-        let hash = spec.hash();
-        Self { wait_for, pool, template, spec, hash, steps: RefCell::default() }
+        let mut before = spec.clone();
+        before.main.hostname = "before".to_owned();
+        let last = Last {
+            phase: Phase::Running,
+            resolution: resolution(),
+            image: HeldImage { image: ImageRef::new("before"), config: Box::default() },
+            spec: before.sealed(),
+            extensions: None,
+        };
+        Self { wait_for, pool, template, spec, last, steps: RefCell::default() }
     }
 
     /// What most workspaces are.
@@ -110,6 +121,7 @@ impl State {
             counted: false,
             container: Container::Absent,
             fits: false,
+            last: None,
             volumes: false,
             populated: false,
             extensions: false,
@@ -153,7 +165,7 @@ impl State {
     pub fn left_alone(&self, setup: &Setup) -> Option<Self> {
         match self.step(setup) {
             Step::Wait(_) => Some(Self { again: Again::Due, ..*self }),
-            Step::Settle(phase) => (phase != self.phase).then_some(Self { phase, ..*self }),
+            Step::Settle(phase) => Some(self.showing(phase)).filter(|next| next != self),
             step => Some(self.begun(&step, setup).map_or_else(|given_up| given_up, |s| s.acted(&step).recorded(&step))),
         }
     }
@@ -163,7 +175,7 @@ impl State {
         let mut next = Vec::with_capacity(24);
         match self.step(setup) {
             Step::Wait(_) => next.push(("time passes", Self { again: Again::Due, ..*self })),
-            Step::Settle(phase) => next.push(("settles", Self { phase, ..*self })),
+            Step::Settle(phase) => next.push(("settles", self.showing(phase))),
             step => self.outcomes(&step, setup, &mut next),
         }
         self.accidents(&mut next);
@@ -185,7 +197,9 @@ impl State {
             next.push(("transient fault", Self { again: Again::Later, ..begun }));
         }
         if !for_ever {
-            next.push(("permanent fault", Self { again: Again::No, failure: true, ..begun }));
+            for extensions in [begun.volumes, false] {
+                next.push(("permanent fault", begun.given_up(extensions)));
+            }
         }
         match step {
             Step::Hooks(upto) => {
@@ -204,7 +218,7 @@ impl State {
 
     /// What is recorded before the act; an error is a state in which the act is not done.
     fn begun(&self, step: &Step, setup: &Setup) -> Result<Self, Self> {
-        let mut state = Self { phase: self.shown(setup), ..*self };
+        let mut state = self.showing(self.shown(setup));
         match step {
             Step::Up => {
                 if state.fits && !state.counted {
@@ -214,7 +228,7 @@ impl State {
                         _ => {}
                     }
                     if state.deaths >= DEATHS {
-                        return Err(Self { failure: true, again: Again::No, ..state });
+                        return Err(state.given_up(state.volumes));
                     }
                 }
                 if !state.spec {
@@ -320,7 +334,47 @@ impl State {
             return *self;
         }
         let state = self.wanted(Desired::Running);
-        Self { resolved: false, image: false, spec: false, extensions: false, ..state }
+        let was_well = self.resolved && self.image && self.spec && !self.failure;
+        let last = self.last.or_else(|| was_well.then_some(self.fits));
+        Self { resolved: false, image: false, spec: false, fits: false, last, extensions: false, ..state }
+    }
+
+    /// A phase is shown. What people may enter has taken the place of what was before.
+    fn showing(&self, phase: Phase) -> Self {
+        let last = self.last.filter(|_| phase != Phase::Running);
+        Self { phase, last, ..*self }
+    }
+
+    /// A step failed for good: that stands, or what was before a rebuild is there again.
+    fn given_up(&self, extensions: bool) -> Self {
+        let Some(fits) = self.last else { return Self { failure: true, again: Again::No, ..*self } };
+        let back = Self { resolved: true, image: true, spec: true, fits, last: None, extensions, deaths: 0, ..*self };
+        Self { again: Again::No, ..back }
+    }
+
+    /// A rebuild of what runs and is at rest, whose resolving or building fails.
+    pub fn failed_rebuilds(&self, setup: &Setup) -> Vec<Self> {
+        let resolving = self.rebuilt();
+        let Ok(begun) = resolving.begun(&Step::Resolve, setup) else { return Vec::new() };
+        let building = begun.recorded(&Step::Resolve);
+        assert_eq!((resolving.step(setup), building.step(setup)), (Step::Resolve, Step::Build), "{self:?}");
+        let building = building.begun(&Step::Build, setup).unwrap_or(building);
+        [begun, building].iter().map(|failing| failing.given_up(self.extensions)).collect()
+    }
+
+    /// The same as its owner wanted it once more.
+    pub fn wanted_again(&self) -> Self {
+        self.wanted(Desired::Running)
+    }
+
+    /// Whether the container is the same one.
+    pub fn has_container_of(&self, other: &Self) -> bool {
+        (self.container, self.fits, self.stage) == (other.container, other.fits, other.stage)
+    }
+
+    /// Whether it should run, does, and is left alone.
+    pub fn runs_at_rest(&self, setup: &Setup) -> bool {
+        self.desired == Desired::Running && !self.failure && self.left_alone(setup).is_none()
     }
 
     const fn with_volumes(self) -> Self {
@@ -336,6 +390,7 @@ impl State {
         Self {
             container: Container::Absent,
             fits: false,
+            last: if self.last.is_some() { Some(false) } else { None },
             counted: false,
             stage: None,
             failed: false,
@@ -358,7 +413,8 @@ impl State {
                 let serves = self.container == Container::Up && self.service && self.extensions && hooks;
                 let waits =
                     self.container == Container::Paused && (self.failed || self.stage >= Some(Stage::UpdateContent));
-                self.phase == Phase::Running && has_all && if self.pool { waits } else { serves }
+                let is_replaced = self.last.is_none();
+                self.phase == Phase::Running && has_all && is_replaced && if self.pool { waits } else { serves }
             }
         }
     }
@@ -377,11 +433,12 @@ impl State {
         let config = Box::new(Merged { wait_for: setup.wait_for, ..Merged::default() });
         ws.facts.image = self.image.then(|| HeldImage { image: ImageRef::new("image"), config });
         ws.spec = self.spec.then(|| setup.spec.clone());
+        ws.facts.last = self.last.map(|_| Box::new(setup.last.clone()));
         ws.failure = self.failure.then(failure);
         let not_before = START + TimeDelta::hours(if self.again == Again::Later { 3 } else { 1 });
         ws.retry = (self.again != Again::No).then(|| Retry { step: "up".to_owned(), attempts: 1, not_before });
         ws.facts.deaths = Deaths { count: self.deaths, last: self.counted.then_some(START) };
-        ws.facts.populated = Some(Populated { volume: volume(self.populated), commit: None });
+        ws.facts.populated = Some(Populated { volume: volume(self.populated), commit: None, branch: None, path: None });
         ws.facts.extensions = Some(volume(self.extensions));
         let failed = self.failed.then_some(START);
         ws.facts.hooks = self.stage.map(|stage| HookFact { instance: instance.clone(), stage, failed });
@@ -400,7 +457,11 @@ impl State {
             seen.containers.insert(ContainerName::main(), state);
             seen.instance = Some(instance);
             seen.started_at = Some(START);
-            seen.spec = Some(if self.fits { setup.hash.clone() } else { SpecHash("another".to_owned()) });
+            seen.spec = Some(match (self.fits, self.last) {
+                (true, _) => setup.spec.hash.clone(),
+                (false, Some(true)) => setup.last.spec.hash.clone(),
+                (false, _) => SpecHash("another".to_owned()),
+            });
         }
         if self.volumes {
             seen.volumes = BTreeMap::from([(VolumeRole::Workspace, volume(true)), (VolumeRole::State, volume(true))]);
@@ -417,6 +478,7 @@ impl State {
                 facts.resolution.is_some(),
                 facts.image.is_some(),
                 ws.spec.is_some(),
+                facts.last.is_some(),
                 ws.failure.is_some(),
                 ws.retry.is_some(),
                 facts.extensions.as_ref().is_some_and(|v| v.0 == "this"),
@@ -432,6 +494,9 @@ impl State {
         let mut ws = self.concrete(setup).0;
         ws.want_rebuild();
         assert_eq!(told(&ws), told(&self.rebuilt().concrete(setup).0), "{self:?} is rebuilt");
+        let mut ws = self.concrete(setup).0;
+        ws.apply(Change::WentBack(failure()));
+        assert_eq!(told(&ws), told(&self.given_up(false).concrete(setup).0), "{self:?} goes back");
     }
 }
 
@@ -496,7 +561,9 @@ fn spec(id: WorkspaceId) -> PodSpec {
         workspace_root: "/".to_owned(),
         remote_env: BTreeMap::new(),
         env_probe: "none".to_owned(),
+        hash: SpecHash::default(),
     }
+    .sealed()
 }
 
 fn resolution() -> Resolution {

@@ -50,6 +50,10 @@ impl State {
             (Phase::Failed, _) => Self::Failed,
             (_, Desired::Stopped) => Self::Stopped,
             (Phase::Running, Desired::Running) => Self::Ready,
+            // A rebuild: the container before it is in use until the new one takes its place.
+            (Phase::Pending | Phase::Resolving | Phase::Building, Desired::Running) if route.ide_port.is_some() => {
+                Self::Ready
+            }
             (_, Desired::Running) => Self::Starting,
         }
     }

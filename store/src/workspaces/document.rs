@@ -66,7 +66,7 @@ pub(super) fn row(ws: &Workspace) -> Result<ActiveModel, StoreError> {
         retry: &ws.retry,
     };
     let (owner_kind, owner_id) = owner_columns(ws.owner);
-    let ide = ws.spec.as_ref().and_then(|spec| spec.services.iter().find(|s| s.name == ServiceName::ide()));
+    let ide = ws.spec_in_use().and_then(|spec| spec.services.iter().find(|s| s.name == ServiceName::ide()));
     Ok(ActiveModel {
         id: Set(ws.id.uuid()),
         slug: Set(ws.slug.to_string()),
@@ -83,7 +83,7 @@ pub(super) fn row(ws: &Workspace) -> Result<ActiveModel, StoreError> {
         settled: Set(is_settled(ws)),
         retry_at: Set(ws.retry.as_ref().map(|retry| micros(retry.not_before))),
         ide_port: Set(ide.map(|service| i32::from(service.port))),
-        folder: Set(ws.spec.as_ref().map(|spec| spec.workspace_folder.clone())),
+        folder: Set(ws.spec_in_use().map(|spec| spec.workspace_folder.clone())),
         lease_holder: Set(None),
         lease_epoch: Set(0),
         lease_until: Set(0),

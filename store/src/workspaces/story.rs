@@ -17,6 +17,7 @@ pub(super) fn of(before: &Workspace, changes: &[Change], events: Vec<EventKind>)
                 story.push(EventKind::Phase { phase });
             }
             Change::Failed(failure) => push_new(&mut story, EventKind::Failed { failure: failure.clone() }),
+            Change::WentBack(failure) => push_new(&mut story, EventKind::Warned { failure: failure.clone() }),
             Change::Warned(failure) if !before.warnings.contains(failure) => {
                 push_new(&mut story, EventKind::Warned { failure: failure.clone() });
             }

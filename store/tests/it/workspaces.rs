@@ -57,7 +57,7 @@ fn done() -> Vec<Change> {
     vec![
         Change::Resolved(serde_json::from_value(resolution).unwrap()),
         Change::Image(serde_json::from_value(image).unwrap()),
-        Change::Populated(Populated { volume: VolumeId("v".into()), commit: None }),
+        Change::Populated(Populated { volume: VolumeId("v".into()), commit: None, branch: None, path: None }),
         Change::Hooks(HookFact { instance: InstanceId("i".into()), stage: Stage::PostCreate, failed: None }),
         Change::PostStart(InstanceId("i".into()), Utc::now()),
         Change::Extensions(VolumeId("s".into())),
@@ -76,7 +76,7 @@ fn spec(ws: &Workspace) -> Change {
     let mut spec = json!({
         "workspace": ws.id, "slug": ws.slug, "main": main, "sidecars": [], "volumes": ["workspace", "state"],
         "services": [service], "limits": ws.limits, "remote_user": "dev", "workspace_folder": "/workspaces/project",
-        "workspace_root": "/workspaces/project", "remote_env": {}, "env_probe": "none",
+        "workspace_root": "/workspaces/project", "remote_env": {}, "env_probe": "none", "hash": "0a",
     });
     for key in ["devices", "tools"] {
         spec["main"][key] = json!([]);
@@ -182,7 +182,7 @@ async fn facts_of_an_old_rebuild_or_generation_are_refused(world: &World) {
     let now = workspaces.load(seen.id).await.unwrap();
     assert_eq!((now.phase, &now.facts.resolution, &now.failure), (Phase::Pending, &None, &None));
     // What is true of volumes stays true.
-    let volume = Populated { volume: VolumeId("v".into()), commit: None };
+    let volume = Populated { volume: VolumeId("v".into()), commit: None, branch: None, path: None };
     let now = workspaces.record(&lease, &seen, vec![Change::Populated(volume.clone())], vec![]).await.unwrap();
     assert_eq!(now.facts.populated, Some(volume));
     assert_eq!(now.rebuilds, 1);
@@ -315,6 +315,19 @@ async fn purging_leaves_nothing(world: &World) {
     assert!(store.logs().read(ws.id, 0, 10).await.unwrap().is_empty());
     assert!(!world.folder().join("logs").join(ws.id.to_string()).exists());
     assert!(matches!(store.workspaces().purge(&lease).await, Err(StoreError::LostLease)));
+
+    // Only that there was one is known for a day, and a second one of the same id is no trouble.
+    let was_deleted = async |id| store.workspaces().was_deleted(id).await.unwrap();
+    assert!(was_deleted(ws.id).await && !was_deleted(WorkspaceId::new()).await);
+    store.workspaces().insert(&ws).await.unwrap();
+    store.workspaces().want(ws.id, Desired::Deleted).await.unwrap();
+    let lease = store.leases().acquire(ws.id, "one", LONG).await.unwrap().unwrap();
+    store.workspaces().purge(&lease).await.unwrap();
+    store.prune().await.unwrap();
+    assert!(was_deleted(ws.id).await);
+    world.execute("UPDATE tombstone SET at = at - 86400000000").await;
+    store.prune().await.unwrap();
+    assert!(!was_deleted(ws.id).await);
 }
 
 async fn the_gateway_finds_a_workspace(world: &World) {

@@ -126,9 +126,14 @@ impl<'a> Journey<'a> {
         Ok(())
     }
 
-    /// The change that shows a phase, unless it shows already.
+    /// The changes that show a phase, unless it shows already. What people may enter has taken the place of
+    /// what was before a rebuild.
     pub(super) fn showing(&self, phase: Phase) -> Vec<Change> {
-        if self.ws.phase == phase { Vec::new() } else { vec![Change::Phase(phase)] }
+        let mut changes = if self.ws.phase == phase { Vec::new() } else { vec![Change::Phase(phase)] };
+        if phase == Phase::Running && self.ws.facts.last.is_some() {
+            changes.push(Change::Replaced);
+        }
+        changes
     }
 
     /// Brings the workspace to rest.
@@ -355,7 +360,8 @@ impl<'a> Journey<'a> {
         tracing::info!(workspace.id = %self.id(), step, code = failure.code, attempts, "{}", failure.message);
         self.log.write(stream_of(step), &told(&failure));
         if !may_help || limit.is_some_and(|limit| attempts >= limit) {
-            self.record(vec![Change::Failed(*failure)], Vec::new()).await?;
+            let changes = self.given_up(*failure);
+            self.record(changes, Vec::new()).await?;
             return Ok(None);
         }
         let wait = if image_gone {
@@ -374,6 +380,19 @@ impl<'a> Journey<'a> {
             EventKind::Retrying { step: step.to_owned(), attempt: attempts, message: failure.message, not_before };
         self.record(changes, vec![event]).await?;
         Ok(None)
+    }
+
+    /// A failure stands, or, if it is a rebuild's, the workspace is again what it was before.
+    fn given_up(&mut self, failure: Failure) -> Vec<Change> {
+        let Some(last) = &self.ws.facts.last else { return vec![Change::Failed(failure)] };
+        self.log.write("container", "The rebuild is given up: the workspace goes back to what it was before");
+        let mut changes = vec![Change::WentBack(failure.of_rebuild())];
+        // As long as nothing was decided for the new container, the old one is untouched.
+        if self.ws.spec.is_none() && last.phase == Phase::Running {
+            changes.push(Change::Phase(Phase::Running));
+        }
+        (self.image, self.packing) = (None, None);
+        changes
     }
 }
 

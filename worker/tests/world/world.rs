@@ -165,7 +165,7 @@ impl World {
     }
 }
 
-fn git(folder: &std::path::Path, words: &[&str]) {
+pub fn git(folder: &std::path::Path, words: &[&str]) {
     let done = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.com", "-c", "commit.gpgsign=false"])
         .args(words)
