@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::Secret;
 
+mod check;
 pub mod layers;
 
 /// Everything that can be configured.

@@ -8,7 +8,7 @@ use std::fmt;
 
 use toml::{Table, Value};
 
-use super::{Auth, Config, Credential, Database, Queue, Server, Source};
+use super::{Auth, Config, Credential, Database, Queue, Server, Source, check};
 use crate::fault::{Class, Fault};
 use crate::secret::{REDACTED, Secret};
 
@@ -163,7 +163,7 @@ pub fn fold(layers: impl IntoIterator<Item = Layer>) -> Result<Loaded, ConfigErr
         set(&mut table, &key, value);
         origins.insert(key, origin);
     }
-    let config = read(&table, &origins)?;
+    let config = check::normalised(read(&table, &origins)?).map_err(|wrong| wrong.given_by(&origins))?;
     let shown = show(&config, &origins);
     Ok(Loaded { config, shown })
 }
