@@ -5,9 +5,11 @@
 #[path = "world/world.rs"]
 mod world;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use steading_core::pod::VolumeRole;
+use steading_core::routes::Visibility;
 use steading_core::runtime::{ImageInfo, Runtime as _, RuntimeError};
 use steading_core::{Class, Desired, ImageRef, Phase};
 use steading_runtime::fake::Op;
@@ -129,6 +131,30 @@ async fn a_failing_hook_skips_later_ones_and_the_workspace_opens() {
     world.store.workspaces().want(id, Desired::Running).await.unwrap();
     world.settle(id).await;
     assert_eq!(world.hooks(id)[1..], ["echo b", "echo c"]);
+}
+
+#[tokio::test]
+async fn a_public_port_is_private_after_every_kind_of_start() {
+    let world = World::new().await;
+    let id = world.workspace(&world.configured("repo", plain())).await;
+    world.settle(id).await;
+    for how in ["stop", "rebuild", "death"] {
+        world.store.ports().set(id, 3000, Visibility::Public).await.unwrap();
+        world.store.ports().set(id, 4000, Visibility::SignedIn).await.unwrap();
+        match how {
+            "stop" => {
+                world.store.workspaces().want(id, Desired::Stopped).await.unwrap();
+                world.settle(id).await;
+                world.store.workspaces().want(id, Desired::Running).await.unwrap();
+            }
+            "rebuild" => drop(world.store.workspaces().want_rebuild(id).await.unwrap()),
+            _ => world.fake.kill(id),
+        }
+        world.settle(id).await;
+        assert_eq!(world.load(id).await.phase, Phase::Running, "{how}");
+        let shared = world.store.ports().list(id).await.unwrap();
+        assert_eq!(shared, BTreeMap::from([(4000, Visibility::SignedIn)]), "{how}");
+    }
 }
 
 #[tokio::test]

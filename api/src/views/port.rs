@@ -63,6 +63,6 @@ pub struct PortListView {
 #[derive(Debug, Clone, PartialEq, Eq, Object)]
 #[oai(rename = "PortChange")]
 pub struct PortChangeView {
-    /// Public and signed-in fall back to private when the workspace is started again.
+    /// `public` falls back to `private` whenever the workspace's container is started again; `signed-in` stays.
     pub visibility: VisibilityView,
 }

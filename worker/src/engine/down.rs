@@ -18,8 +18,6 @@ pub(super) async fn stop(journey: &mut Journey<'_>, seen: &Observed) -> Result<D
     let context = journey.context;
     let grace = Duration::from_secs(context.config.workspace.stop_seconds.into());
     context.runtime.down(journey.id(), grace).await.in_step("down")?;
-    // A port that was public is not so at the next start by oversight.
-    context.store.ports().fall_back(journey.id()).await?;
     Ok(Done::default())
 }
 
