@@ -1,9 +1,10 @@
 //! The front end, embedded.
 
 use poem::endpoint::make_sync;
+use poem::error::{MethodNotAllowedError, NotFoundError};
+use poem::http::Method;
 use poem::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use poem::http::{Method, StatusCode};
-use poem::{Endpoint, Response};
+use poem::{Endpoint, Response, Result};
 use rust_embed::RustEmbed;
 
 #[derive(RustEmbed)]
@@ -20,18 +21,16 @@ const NOT_BUILT: &str = "<!doctype html><title>Steading</title><p>This binary wa
 
 /// Serves files by their path; any other path without a file ending is the page, which routes by itself.
 pub fn page() -> impl Endpoint<Output = Response> {
-    make_sync(|request| {
+    make_sync(|request| -> Result<Response> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Response::builder().status(StatusCode::NOT_FOUND).finish();
+            return Err(MethodNotAllowedError.into());
         }
         let path = request.uri().path().trim_start_matches('/');
         match Files::get(path) {
-            Some(_) if path == "index.html" => index(),
-            Some(file) => file_response(path, file.data.into_owned()),
-            None if path.rsplit('/').next().is_some_and(|last| last.contains('.')) => {
-                Response::builder().status(StatusCode::NOT_FOUND).finish()
-            }
-            None => index(),
+            Some(_) if path == "index.html" => Ok(index()),
+            Some(file) => Ok(file_response(path, file.data.into_owned())),
+            None if path.rsplit('/').next().is_some_and(|last| last.contains('.')) => Err(NotFoundError.into()),
+            None => Ok(index()),
         }
     })
 }

@@ -9,20 +9,34 @@ use poem::http::{HeaderMap, Method, header};
 use poem::{FromRequest as _, Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
-use steading_core::access::{Action, Principal, may};
+use steading_core::access::{Action, Credential, Principal, may};
 use steading_core::{Owner, SessionId, Slug, Workspace, WorkspaceId};
 
 use crate::app::App;
 use crate::problem::ApiError;
 
-/// The name of the browser's session cookie. Host-only: workspaces never see it.
+/// What the name of the browser's session cookie starts with; the installation's id follows. Host-only:
+/// workspaces never see it.
 pub const SESSION_COOKIE: &str = "steading_session";
+
+/// How many session cookies are looked at. Another host of the domain can plant some of the same name that
+/// sort first (RFC 6265, section 8.6); the first need not be the right one.
+const MOST_SESSIONS: usize = 4;
+
+/// The name of an installation's cookie. Cookies know no ports, so two installations on one host would
+/// sign each other out if they shared it. Over https browsers see to it that no other host can plant a
+/// cookie of this name (`__Host-`: RFC 6265bis, section 4.1.3.2).
+#[must_use]
+pub fn cookie_name(what: &str, installation: &str, is_https: bool) -> String {
+    let prefix = if is_https { "__Host-" } else { "" };
+    format!("{prefix}steading_{what}_{installation}")
+}
 
 /// Somebody who has shown a credential that holds.
 #[derive(Debug, Clone)]
 pub struct Caller {
     principal: Principal,
-    session: Option<SessionId>,
+    credential: Credential,
 }
 
 /// A text that names a workspace: its id or its slug.
@@ -98,10 +112,19 @@ impl Caller {
         &self.principal
     }
 
+    /// What they showed.
+    #[must_use]
+    pub const fn credential(&self) -> Credential {
+        self.credential
+    }
+
     /// The browser session, when there is one.
     #[must_use]
     pub const fn session(&self) -> Option<SessionId> {
-        self.session
+        match self.credential {
+            Credential::Session(session) => Some(session),
+            Credential::Configured | Credential::Token(_) => None,
+        }
     }
 
     /// Themselves as an owner.
@@ -153,21 +176,26 @@ impl Caller {
         Ok(Granted { workspace, permission: PhantomData })
     }
 
-    /// Reads the credential of a request: a bearer token first, then the session cookie.
+    /// Reads the credential of a request, once: a bearer token first, then the session cookie.
     pub async fn authenticate(app: &App, request: &Request) -> Result<Self, ApiError> {
+        if let Some(known) = request.extensions().get::<Self>() {
+            return Ok(known.clone());
+        }
         if let Some(value) = request.headers().get(header::AUTHORIZATION) {
             let scheme = value.to_str().ok().and_then(|v| v.split_once(' '));
             let Some(token) = scheme.filter(|(name, _)| name.eq_ignore_ascii_case("bearer")).map(|(_, v)| v.trim())
             else {
                 return Err(ApiError::unauthorized("The Authorization header is not a bearer token."));
             };
-            let principal = app.token(token).await?;
-            let principal = principal.ok_or_else(|| ApiError::unauthorized("The token does not hold (any more)."))?;
-            return Ok(Self { principal, session: None });
+            let shown = app.token(token).await?;
+            let (credential, principal) =
+                shown.ok_or_else(|| ApiError::unauthorized("The token does not hold (any more)."))?;
+            return Ok(Self { principal, credential });
         }
-        let Some(cookie) = session_cookie(request.headers()) else {
+        let cookies: Vec<&str> = cookies(request.headers(), &app.session_cookie).take(MOST_SESSIONS).collect();
+        if cookies.is_empty() {
             return Err(ApiError::unauthorized("Nobody is signed in."));
-        };
+        }
         if is_foreign(request.method(), request.headers()) {
             return Err(ApiError::forbidden(
                 "cross-site",
@@ -175,21 +203,24 @@ impl Caller {
                 "Requests with a session cookie must come from Steading's own page; programs use a token.",
             ));
         }
-        let found = app.store.sessions().find(cookie).await;
-        match found.map_err(|e| ApiError::from_fault(&e))? {
-            Some((session, principal)) => Ok(Self { principal, session: Some(session) }),
-            None => Err(ApiError::unauthorized("The session has ended.")),
+        for cookie in cookies {
+            let found = app.store.sessions().find(cookie).await;
+            if let Some((session, principal)) = found.map_err(|e| ApiError::from_fault(&e))? {
+                return Ok(Self { principal, credential: Credential::Session(session) });
+            }
         }
+        Err(ApiError::unauthorized("The session has ended."))
     }
 }
 
-/// The value of the session cookie, read from the header itself: the same with every route and extractor.
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(';'));
-    pairs
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
-        .map(|(_, value)| value)
+/// The values of all cookies of a name, read from the header itself: the same with every route and extractor.
+pub fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    // Bytes, because one cookie that is no text must not hide the others.
+    let pairs = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|b| *b == b';'));
+    pairs.filter_map(move |pair| {
+        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        std::str::from_utf8(value).ok().filter(|value| !value.is_empty())
+    })
 }
 
 /// Whether a request that carries our cookie was made by another site: its Origin or Sec-Fetch-Site
@@ -236,7 +267,11 @@ impl<'a> ApiExtractor<'a> for Caller {
             MetaSecurityScheme {
                 name: Some(SESSION_COOKIE),
                 key_in: Some("cookie"),
-                ..scheme("apiKey", "The browser's session, made by a sign-in link.")
+                ..scheme(
+                    "apiKey",
+                    "The browser's session, made by a sign-in link. The name goes on with `_` and the \
+                     installation's id; over https `__Host-` stands before it.",
+                )
             },
         );
     }
@@ -276,6 +311,16 @@ mod tests {
         assert!(post(&[("host", "localhost:8080"), ("sec-fetch-site", "cross-site"), ("sec-fetch-mode", "navigate")]));
         assert!(!post(&[("host", "localhost:8080"), ("origin", "http://localhost:8080")]));
         assert!(!post(&[("host", "localhost:8080")]));
+    }
+
+    #[test]
+    fn every_cookie_of_the_name_is_read() {
+        let name = cookie_name("session", "0a1b2c3d", false);
+        let mut both = headers(&[("cookie", "steading_session_0a1b2c3d=planted; steading_session_ffffffff=other")]);
+        both.append("cookie", header::HeaderValue::from_bytes(b"odd=\xff; steading_session_0a1b2c3d=mine").unwrap());
+        assert_eq!(cookies(&both, &name).collect::<Vec<_>>(), ["planted", "mine"]);
+        assert_eq!(cookie_name("session", "0a1b2c3d", true), "__Host-steading_session_0a1b2c3d");
+        assert_eq!(cookies(&both, &cookie_name("session", "0a1b2c3d", true)).count(), 0);
     }
 
     #[test]

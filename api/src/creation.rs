@@ -4,7 +4,7 @@ use chrono::Utc;
 use steading_core::source::{GitSource, Reference};
 use steading_core::workspace::{Facts, Limits, Wishes};
 use steading_core::{Desired, Generation, Owner, Phase, Slug, Source, Workspace, WorkspaceId};
-use steading_store::StoreError;
+use steading_store::{SLUG_TAKEN, StoreError};
 
 use crate::app::App;
 use crate::problem::ApiError;
@@ -61,7 +61,7 @@ pub fn workspace(id: WorkspaceId, owner: Owner, source: Source, body: &NewWorksp
 pub async fn insert(app: &App, mut fresh: Workspace) -> Result<Workspace, StoreError> {
     for _ in 1..SLUG_TRIES {
         match app.store.workspaces().insert(&fresh).await {
-            Err(StoreError::Conflict("slug")) => fresh.slug = Slug::random(),
+            Err(StoreError::Conflict(SLUG_TAKEN)) => fresh.slug = Slug::random(),
             Err(error) => return Err(error),
             Ok(()) => return Ok(fresh),
         }

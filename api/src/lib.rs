@@ -1,8 +1,8 @@
 //! The control plane's HTTP side: the API under `/v1`, its document, sign-in, and the page.
 //!
 //! Operations decide nothing about containers: they write what somebody wants into the store and ring
-//! a worker. Reading order: [`app`] (what an operation may touch, and all routes) → [`caller`] (who may)
-//! → [`routes`] (the operations) → [`stream`] (what flows) → [`auth`] (how browsers come in).
+//! a worker. Reading order: [`app`] (what an operation may touch) → [`mounts`] (what is answered, and for
+//! whom) → [`caller`] (who may) → [`routes`] (the operations) → [`stream`] (what flows) → [`auth`] (how browsers come in).
 
 pub mod app;
 pub mod assets;
@@ -12,6 +12,8 @@ pub mod creation;
 pub mod exec;
 pub mod idempotency;
 pub mod listening;
+pub mod mounts;
+pub mod panics;
 pub mod problem;
 pub mod request_id;
 pub mod routes;

@@ -2,15 +2,26 @@
 
 use poem::http::HeaderValue;
 use poem::{Endpoint, IntoResponse as _, Middleware, Request, Response, Result};
+use steading_gateway::RequestId;
 use tracing::Instrument as _;
 
 use crate::problem::REQUEST_ID;
 
+/// The id of a request; it gets one where it has none yet.
+pub fn of(request: &mut Request) -> RequestId {
+    if let Some(id) = request.extensions().get::<RequestId>() {
+        return *id;
+    }
+    let id = RequestId::new(rand::random());
+    request.extensions_mut().insert(id);
+    id
+}
+
 /// Sets `X-Request-Id` and opens the request's span.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestId;
+pub struct Named;
 
-impl<E: Endpoint> Middleware<E> for RequestId {
+impl<E: Endpoint> Middleware<E> for Named {
     type Output = WithRequestId<E>;
 
     fn transform(&self, inner: E) -> Self::Output {
@@ -25,8 +36,8 @@ pub struct WithRequestId<E>(E);
 impl<E: Endpoint> Endpoint for WithRequestId<E> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> Result<Response> {
-        let id = format!("{:016x}", rand::random::<u64>());
+    async fn call(&self, mut request: Request) -> Result<Response> {
+        let id = of(&mut request).to_string();
         let span =
             tracing::info_span!("request", request.id = %id, method = %request.method(), path = request.uri().path());
         let header = HeaderValue::from_str(&id).ok();
@@ -36,7 +47,7 @@ impl<E: Endpoint> Endpoint for WithRequestId<E> {
             Err(error) => error.into_response(),
         };
         if let Some(header) = header {
-            response.headers_mut().insert("x-request-id", header);
+            response.headers_mut().insert(RequestId::HEADER, header);
         }
         Ok(response)
     }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use poem::http::StatusCode;
-use poem::{Endpoint, EndpointExt as _, IntoResponse as _, Request, Response};
+use poem::{Endpoint, EndpointExt as _, Request, Response};
 use steading_core::route::Host;
-use steading_gateway::Gateway;
+use steading_gateway::{Gateway, Notice, is_page_wanted};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{self, App};
+use crate::app::App;
+use crate::panics::Panics;
+use crate::{mounts, request_id};
 
 /// How long open requests may take to end once the server is told to stop. Streams never end by
 /// themselves, so this is what a stop costs while somebody is connected.
@@ -50,28 +52,35 @@ pub async fn listen(address: SocketAddr) -> io::Result<Listening> {
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listening: Listening, domain: &str, roles: Roles, shutdown: CancellationToken) -> io::Result<()> {
-    let control = roles.control.map(|app| app::endpoint(app).map_to_response());
-    let endpoint = ByHost { domain: domain.to_owned(), control, gateway: roles.gateway };
+    let control = roles.control.map(mounts::endpoint);
+    let gateway = roles.gateway.map(|gateway| gateway.with(Panics));
+    let endpoint = ByHost { domain: domain.to_owned(), control, gateway };
     steading_gateway::serve(listening.listener, endpoint, DRAIN, shutdown).await
 }
 
 /// Sends a request to the control plane or to the gateway.
-struct ByHost<C> {
+struct ByHost<C, G> {
     domain: String,
     control: Option<C>,
-    gateway: Option<Arc<Gateway>>,
+    gateway: Option<G>,
 }
 
-impl<C: Endpoint<Output = Response>> Endpoint for ByHost<C> {
+impl<C: Endpoint<Output = Response>, G: Endpoint<Output = Response>> Endpoint for ByHost<C, G> {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
+    async fn call(&self, mut request: Request) -> poem::Result<Response> {
+        let id = request_id::of(&mut request);
         let host = request.header("host").unwrap_or_default();
         let leads_inside = Host::parse(host, &self.domain) != Host::Control;
         match (&self.control, &self.gateway) {
-            (_, Some(gateway)) if leads_inside => gateway.call(request).await.map(poem::IntoResponse::into_response),
+            (_, Some(gateway)) if leads_inside => gateway.call(request).await,
             (Some(control), _) if !leads_inside => control.call(request).await,
-            _ => Ok(StatusCode::MISDIRECTED_REQUEST.into_response()),
+            _ => {
+                let (title, message) = ("Not here", "This server does not answer for that name.");
+                let notice = Notice::new(StatusCode::MISDIRECTED_REQUEST, "wrong-server", title, message);
+                let notice = notice.with_hint("Check the address, or where the proxy in front sends it.");
+                Ok(notice.show(is_page_wanted(&request), Some(id)))
+            }
         }
     }
 }

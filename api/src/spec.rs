@@ -10,7 +10,8 @@ pub fn service<T: OpenApi>(routes: T) -> OpenApiService<T, ()> {
         .description(
             "Self-hosted cloud development environments: paste a Git URL, work in the browser. \
              Errors are `application/problem+json` with a stable `code` and a `hint`. \
-             An `Idempotency-Key` header on a POST replays the first answer for 24 hours.",
+             An `Idempotency-Key` header on a POST replays the first answer for 24 hours; while that is still \
+             being made, it is waited for.",
         )
         .server("/v1")
 }

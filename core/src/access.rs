@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::UserId;
+use crate::id::{SessionId, TokenId, UserId};
 use crate::workspace::Owner;
 
 /// What somebody is to this installation.
@@ -36,6 +36,17 @@ pub struct Principal {
     pub role: Role,
     /// What the credential may be used for.
     pub scope: Scope,
+}
+
+/// What somebody showed to prove who they are. Whatever it opens ends with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// The administrator's token from the configuration.
+    Configured,
+    /// An API token.
+    Token(TokenId),
+    /// A browser's session.
+    Session(SessionId),
 }
 
 /// Something that can be done.

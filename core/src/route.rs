@@ -62,6 +62,13 @@ impl Host {
     }
 }
 
+/// Whether a path (with its query) stays on the host it is followed at. `//host`, `/\host` and the like
+/// lead elsewhere (WHATWG URL, "relative slash state"; tabs and line ends are dropped there before parsing).
+#[must_use]
+pub fn is_local(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.chars().any(char::is_control)
+}
+
 fn without_port(header: &str) -> &str {
     // An address in brackets keeps its colons (RFC 3986, section 3.2.2).
     match header.rsplit_once(':') {

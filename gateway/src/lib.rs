@@ -11,6 +11,7 @@ mod cache;
 mod directory;
 mod proxy;
 mod pulse;
+mod request_id;
 mod server;
 
 use std::fmt;
@@ -23,7 +24,9 @@ use steading_core::routes::Routes;
 use steading_core::runtime::Runtime;
 
 use crate::proxy::Proxy;
+pub use crate::proxy::{Notice, is_page_wanted};
 pub use crate::pulse::{Activity, Pulse};
+pub use crate::request_id::RequestId;
 pub use crate::server::{serve, tune};
 
 /// The way into workspaces, as a poem endpoint. Cheap to clone.

@@ -27,7 +27,6 @@ use http::{Method, StatusCode, Uri};
 use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use poem::http::uri::PathAndQuery;
-use poem::middleware::ReqId;
 use poem::{Addr, Request, Response};
 use steading_core::config::Config;
 use steading_core::route::Host;
@@ -38,11 +37,13 @@ use tokio::time::timeout;
 use self::admit::{Admitted, Verdict};
 use self::body::Outgoing;
 use self::forward::{Body, Head, Target, Trouble};
-use self::notice::{Notice, State};
+pub use self::notice::Notice;
+use self::notice::State;
 use self::pool::Pool;
 use self::stay::Stay;
 use crate::directory::Directory;
 use crate::pulse::Pulse;
+use crate::request_id::RequestId;
 
 /// How long to go on trying while an editor that should be there does not listen yet.
 const EDITOR_PATIENCE: Duration = Duration::from_secs(2);
@@ -68,8 +69,12 @@ struct Asked {
     host: Host,
     label: String,
     authority: String,
-    as_page: bool,
-    request_id: Option<String>,
+}
+
+/// Whether somebody looks at a page: then they get one, also where there is no answer.
+#[must_use]
+pub fn is_page_wanted(request: &Request) -> bool {
+    page::is_wanted(request.method(), request.headers())
 }
 
 /// The name that a request asks for; `None` if there is none, or several.
@@ -115,29 +120,23 @@ impl Proxy {
 
     /// The whole journey of one request.
     pub async fn call(&self, mut request: Request) -> Response {
+        let (as_page, id) = (is_page_wanted(&request), request.extensions().get::<RequestId>().copied());
         let Some(asked) = self.read(&request) else {
-            let as_page = page::is_wanted(request.method(), request.headers());
-            return page::show(&Notice::hidden(), as_page, None);
+            return Notice::hidden().show(as_page, id);
         };
-        match self.answer(&asked, &mut request).await {
+        match self.answer(&asked, as_page, &mut request).await {
             Ok(response) => response,
-            Err(notice) => page::show(&notice, asked.as_page, asked.request_id.as_deref()),
+            Err(notice) => notice.show(as_page, id),
         }
     }
 
     fn read(&self, request: &Request) -> Option<Asked> {
         let authority = authority(request)?.to_owned();
         let host = self.host(&authority);
-        Some(Asked {
-            label: host.label()?,
-            host,
-            authority,
-            as_page: page::is_wanted(request.method(), request.headers()),
-            request_id: request.extensions().get::<ReqId>().map(ToString::to_string),
-        })
+        Some(Asked { label: host.label()?, host, authority })
     }
 
-    async fn answer(&self, asked: &Asked, request: &mut Request) -> Result<Response, Box<Notice>> {
+    async fn answer(&self, asked: &Asked, as_page: bool, request: &mut Request) -> Result<Response, Box<Notice>> {
         if request.method() == Method::CONNECT {
             return Err(Notice::bad("CONNECT is not served here.").into());
         }
@@ -149,7 +148,7 @@ impl Proxy {
         let verdict = admit::admit(&self.directory, &asked.host, &asked.label, request.headers()).await;
         let admitted = match verdict.map_err(|_| Notice::database())? {
             Verdict::Admit(admitted) => admitted,
-            Verdict::SignIn if asked.as_page => {
+            Verdict::SignIn if as_page => {
                 return Ok(enter::redirect(&enter::ask(&self.control, &asked.label, target.as_str())));
             }
             Verdict::SignIn => return Err(Notice::sign_in().into()),
@@ -160,7 +159,8 @@ impl Proxy {
         if target.path().starts_with(enter::OURS) {
             return state(&target, &admitted);
         }
-        if let Some(notice) = Notice::of_state(&admitted.route, admitted.is_inside, &self.control) {
+        let start = || enter::start(&self.control, &admitted.route.slug, &asked.label, target.as_str());
+        if let Some(notice) = Notice::of_state(&admitted.route, admitted.is_inside, &self.control, start) {
             return Err(notice.into());
         }
         self.forward(asked, request, target, admitted, upgrade).await

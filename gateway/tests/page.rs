@@ -50,8 +50,15 @@ async fn a_stopped_workspace_offers_to_be_started() {
     world.change(|fox| (fox.phase, fox.desired) = (Phase::Stopped, Desired::Stopped)).await;
     let (_, page, problem) = both(&world).await;
     assert_eq!(problem["code"], "workspace-stopped");
-    let start = format!("href=\"http://localhost:{}/workspaces/fox?start=1\"", world.address.port());
-    assert!(page.contains(&start), "{page}");
+    let control = format!("href=\"http://localhost:{}/workspaces/fox?start=1&amp;", world.address.port());
+    assert!(page.contains(&format!("{control}host=fox&amp;path=%2F\"")), "{page}");
+    assert!(page.contains("data-state=\"stopped\"") && page.contains("<script>"), "it sees that it was started");
+    // Whoever wanted something finds the way back to it, and to nowhere else.
+    for (path, kept) in [("/a/b?c=d&e", "%2Fa%2Fb%3Fc%3Dd%26e"), ("//evil.example/", "%2F")] {
+        let request = world.strange("3000-fox", path).header("cookie", "steading_entry=mine").header("accept", HTML);
+        let page = text(world.send(request.body("").unwrap()).await).await;
+        assert!(page.contains(&format!("{control}host=3000-fox&amp;path={kept}\"")), "{page}");
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub enum StoreError {
 
 /// Another workspace has the name.
 pub const SLUG_TAKEN: &str = "slug-taken";
+/// The workspace is there already.
+pub const ID_TAKEN: &str = "id-taken";
 /// The owner changed their mind since the caller looked.
 pub const CHANGED: &str = "changed";
 /// The workspace is being deleted, for good.
@@ -33,6 +35,7 @@ pub const BEING_DELETED: &str = "being-deleted";
 fn sentence(code: &str) -> &'static str {
     match code {
         SLUG_TAKEN => "another workspace has this name",
+        ID_TAKEN => "this workspace was made before",
         CHANGED => "the workspace was changed in the meantime",
         BEING_DELETED => "the workspace is being deleted",
         _ => "the record does not allow this now",

@@ -35,10 +35,10 @@ mod users;
 mod workspaces;
 
 use connect::Database;
-pub use error::{BoxError, StoreError};
+pub use error::{BEING_DELETED, BoxError, ID_TAKEN, SLUG_TAKEN, StoreError};
 pub use events::Events;
 pub use feed::{Bell, Feed};
-pub use idempotency::{Begun, Idempotency};
+pub use idempotency::{Begun, Claim, Idempotency};
 pub use inquiries::Inquiries;
 pub use leases::{Lease, Leases};
 pub use links::Links;
@@ -67,7 +67,7 @@ struct Inner {
     installation: String,
     admin: UserId,
     admin_token: Option<String>,
-    /// Some inquiry was answered by this process.
+    /// Some inquiry or request was answered by this process.
     answered: Notify,
 }
 

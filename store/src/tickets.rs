@@ -7,18 +7,18 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _,
 };
-use steading_core::access::{Principal, Scope};
-use steading_core::{Secret, SessionId, UserId, ticket as secret};
+use steading_core::access::{Credential, Principal, Scope};
+use steading_core::{Secret, UserId, ticket as secret};
 
 use crate::Store;
 use crate::error::StoreError;
-use crate::rows::{entry, session, ticket};
-use crate::sessions::micros;
+use crate::rows::{entry, session, ticket, token};
+use crate::sessions::{live_token, micros};
 use crate::users::principal;
 
 /// How long a ticket can be redeemed: a redirect takes less.
 const TICKET: Duration = Duration::from_secs(60);
-/// How long an entry lasts that no session made.
+/// How long an entry lasts at most that no session made.
 const ENTRY: Duration = Duration::from_secs(12 * 3600);
 
 /// Entry to workspace hosts.
@@ -38,20 +38,21 @@ fn slug(label: &str) -> &str {
 
 impl Tickets<'_> {
     /// Issues a ticket for a host label to a person; it works once, within a minute. What comes of it ends
-    /// with the session, if one is given.
-    pub async fn issue(
-        &self,
-        label: &str,
-        user: UserId,
-        session: Option<SessionId>,
-    ) -> Result<Secret<String>, StoreError> {
+    /// with what the person showed for it.
+    pub async fn issue(&self, label: &str, user: UserId, shown: Credential) -> Result<Secret<String>, StoreError> {
         let database = &self.store.inner.database;
         let (ticket, hash) = secret::mint("");
+        let (session, token) = match shown {
+            Credential::Session(id) => (Some(id.uuid()), None),
+            Credential::Token(id) => (None, Some(id.uuid())),
+            Credential::Configured => (None, None),
+        };
         let tx = database.write().await?;
         let row = ticket::ActiveModel {
             hash: Set(hash),
             user_id: Set(user.uuid()),
-            session_id: Set(session.map(SessionId::uuid)),
+            session_id: Set(session),
+            token_id: Set(token),
             label: Set(label.to_owned()),
             slug: Set(slug(label).to_owned()),
             expires_at: Set(database.clock(&tx).await? + micros(TICKET)),
@@ -74,9 +75,14 @@ impl Tickets<'_> {
             tx.commit().await?;
             return Ok(None);
         };
-        let expires_at = match row.session_id {
-            None => Some(database.clock(&tx).await? + micros(ENTRY)),
-            Some(id) => session::Entity::find_by_id(id).one(&tx).await?.map(|session| session.expires_at),
+        let end = database.clock(&tx).await? + micros(ENTRY);
+        let expires_at = match (row.session_id, row.token_id) {
+            (Some(id), _) => session::Entity::find_by_id(id).one(&tx).await?.map(|session| session.expires_at),
+            (None, Some(id)) => {
+                let token = token::Entity::find_by_id(id).filter(live_token(database)).lock_exclusive();
+                token.one(&tx).await?.map(|token| token.expires_at.map_or(end, |its| Ord::min(its, end)))
+            }
+            (None, None) => Some(end),
         };
         let cookie = match expires_at {
             None => None,
@@ -86,6 +92,7 @@ impl Tickets<'_> {
                     hash: Set(hash),
                     user_id: Set(row.user_id),
                     session_id: Set(row.session_id),
+                    token_id: Set(row.token_id),
                     label: Set(row.label),
                     slug: Set(row.slug),
                     expires_at: Set(expires_at),

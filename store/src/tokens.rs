@@ -7,13 +7,14 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _,
 };
-use steading_core::access::{Principal, Role, Scope};
+use steading_core::access::{Credential, Principal, Role, Scope};
 use steading_core::{Secret, TokenId, UserId, ticket};
 
 use crate::Store;
 use crate::connect::{micros, moment};
 use crate::error::StoreError;
 use crate::rows::{read, token, word};
+use crate::sessions::live_token;
 use crate::users::principal;
 
 /// How exactly the last use is kept; finer would write on every request.
@@ -72,34 +73,39 @@ impl Tokens<'_> {
         Ok((id, secret))
     }
 
-    /// A person's tokens, oldest first.
+    /// A person's tokens, newest first.
     pub async fn list(&self, user: UserId) -> Result<Vec<Token>, StoreError> {
         let rows = token::Entity::find().filter(token::Column::UserId.eq(user.uuid()));
-        let rows = rows.order_by_asc(token::Column::CreatedAt).all(&self.store.inner.database.reader).await?;
+        let rows = rows.order_by_desc(token::Column::CreatedAt).order_by_desc(token::Column::Id);
+        let rows = rows.all(&self.store.inner.database.reader).await?;
         rows.into_iter().map(described).collect()
     }
 
-    /// Ends a token of this person's.
+    /// Ends a token of this person's, and the sessions and entries that it opened.
     pub async fn revoke(&self, user: UserId, id: TokenId) -> Result<(), StoreError> {
+        let tx = self.store.inner.database.write().await?;
         let gone = token::Entity::delete_many()
             .filter(token::Column::Id.eq(id.uuid()))
             .filter(token::Column::UserId.eq(user.uuid()))
-            .exec(self.store.inner.database.writer())
+            .exec(&tx)
             .await?;
-        if gone.rows_affected == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+        if gone.rows_affected == 0 {
+            return Err(StoreError::NotFound);
+        }
+        self.store.sessions().end_with(tx, id).await
     }
 
     /// Who a token stands for, unless it has expired or was revoked. The administrator's token of the
     /// configuration counts too.
-    pub async fn find(&self, text: &str) -> Result<Option<Principal>, StoreError> {
+    pub async fn find(&self, text: &str) -> Result<Option<(Credential, Principal)>, StoreError> {
         let inner = &self.store.inner;
         let hash = ticket::hash(text);
         if inner.admin_token.as_ref().is_some_and(|kept| ticket::same(kept, &hash)) {
-            return Ok(Some(Principal { user: inner.admin, role: Role::Admin, scope: Scope::All }));
+            let admin = Principal { user: inner.admin, role: Role::Admin, scope: Scope::All };
+            return Ok(Some((Credential::Configured, admin)));
         }
         let now = || inner.database.now();
-        let live = token::Column::ExpiresAt.is_null().or(Expr::col(token::Column::ExpiresAt).gt(now()));
-        let found = token::Entity::find().filter(token::Column::Hash.eq(hash)).filter(live);
+        let found = token::Entity::find().filter(token::Column::Hash.eq(hash)).filter(live_token(&inner.database));
         let Some(row) = found.one(&inner.database.reader).await? else { return Ok(None) };
         let old = now().sub(crate::sessions::micros(USED_EVERY));
         // The reader's snapshot tells whether a write is due at all; the statement itself decides.
@@ -111,7 +117,9 @@ impl Tokens<'_> {
                 .exec(inner.database.writer())
                 .await?;
         }
-        principal(&inner.database.reader, row.user_id, read(&row.scope)?).await
+        let credential = Credential::Token(TokenId::from_uuid(row.id));
+        let principal = principal(&inner.database.reader, row.user_id, read(&row.scope)?).await?;
+        Ok(principal.map(|principal| (credential, principal)))
     }
 }
 

@@ -18,7 +18,7 @@ use steading_core::{Desired, Slug, Workspace, WorkspaceId};
 
 use crate::Store;
 use crate::connect::micros;
-use crate::error::{BEING_DELETED, CHANGED, SLUG_TAKEN, StoreError, is_duplicate};
+use crate::error::{BEING_DELETED, CHANGED, ID_TAKEN, SLUG_TAKEN, StoreError, is_duplicate};
 use crate::events;
 use crate::feed::Ring;
 use crate::leases::Lease;
@@ -44,13 +44,18 @@ pub struct Workspaces<'a> {
 }
 
 impl Workspaces<'_> {
-    /// Keeps a new workspace, with its first event. `Conflict("slug-taken")` if another has its name.
+    /// Keeps a new workspace, with its first event. `Conflict(SLUG_TAKEN)` if another has its name,
+    /// `Conflict(ID_TAKEN)` if it was kept before.
     pub async fn insert(&self, ws: &Workspace) -> Result<(), StoreError> {
         let inner = &self.store.inner;
         let tx = inner.database.write().await?;
         let row = document::row(ws)?;
-        if let Err(error) = workspace::Entity::insert(row).exec_without_returning(&tx).await {
-            return Err(if is_duplicate(&error) { StoreError::Conflict(SLUG_TAKEN) } else { error.into() });
+        let known = OnConflict::column(workspace::Column::Id).do_nothing().to_owned();
+        match workspace::Entity::insert(row).on_conflict(known).exec_without_returning(&tx).await {
+            Ok(0) => return Err(StoreError::Conflict(ID_TAKEN)),
+            Ok(_) => {}
+            Err(error) if is_duplicate(&error) => return Err(StoreError::Conflict(SLUG_TAKEN)),
+            Err(error) => return Err(error.into()),
         }
         let now = inner.database.clock(&tx).await?;
         self.tell(tx, ws.id, now, &[EventKind::Created]).await

@@ -5,29 +5,39 @@ use poem::http::header::{LOCATION, SET_COOKIE};
 use poem::web::{Data, Json};
 use poem::{Request, Response, handler};
 use serde::Deserialize;
-use steading_core::access::{Action, Principal};
-use steading_core::{Secret, UserId};
+use steading_core::access::{Action, Credential, may};
+use steading_core::{Owner, Secret, UserId};
 
 use crate::app::App;
-use crate::caller::{Caller, SESSION_COOKIE, is_foreign};
+use crate::caller::{Caller, is_foreign};
 use crate::problem::ApiError;
 
-/// Opens a session and says which cookie to set for it. Never `Domain=`: workspaces must not see it.
+/// Opens a session and says which cookie to set for it.
 pub async fn cookie(app: &App, user: UserId) -> Result<String, ApiError> {
-    let hours = app.config.auth.session_hours;
-    let session = app.store.sessions().open(user, hours).await.map_err(|e| ApiError::from_fault(&e))?;
-    Ok(header(app, session.reveal(), u64::from(hours) * 3600))
+    let opened = app.store.sessions().open(user, app.config.auth.session_hours).await;
+    let session = opened.map_err(|e| ApiError::from_fault(&e))?;
+    Ok(opening(app, session.reveal()))
+}
+
+/// The cookie of a session that was opened. The server ends it; the browser's own date is the latest.
+fn opening(app: &App, session: &str) -> String {
+    header(app, session, u64::from(app.config.auth.session_hours) * 3600)
 }
 
 fn header(app: &App, value: &str, max_age: u64) -> String {
-    let secure = if app.urls.scheme == "https" { "; Secure" } else { "" };
-    format!("{SESSION_COOKIE}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")
+    set(app, &app.session_cookie, value, max_age)
 }
 
-/// An answer that sends the browser somewhere.
-pub fn redirect(to: &str, cookie: Option<&str>) -> Response {
+/// A cookie of the control plane's. Never `Domain=`: workspaces must not see it.
+pub fn set(app: &App, name: &str, value: &str, max_age: u64) -> String {
+    let secure = if app.urls.scheme == "https" { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}")
+}
+
+/// An answer that sends the browser somewhere, with cookies.
+pub fn redirect(to: &str, cookies: &[String]) -> Response {
     let mut response = Response::builder().status(StatusCode::SEE_OTHER).header(LOCATION, to);
-    if let Some(cookie) = cookie {
+    for cookie in cookies {
         response = response.header(SET_COOKIE, cookie);
     }
     response.header("cache-control", "no-store").finish()
@@ -40,7 +50,7 @@ pub struct NewSession {
     token: Secret<String>,
 }
 
-/// `POST /session {token}`: signs a browser in with an API token.
+/// `POST /session {token}`: signs a browser in with an API token. The session ends with the token.
 #[handler]
 pub async fn open(app: Data<&App>, request: &Request, body: Json<NewSession>) -> Result<Response, poem::Error> {
     if is_foreign(request.method(), request.headers()) {
@@ -48,12 +58,18 @@ pub async fn open(app: Data<&App>, request: &Request, body: Json<NewSession>) ->
             ApiError::forbidden("cross-site", "The request came from another site.", "Use the sign-in page.").into()
         );
     }
-    let principal: Option<Principal> = app.token(body.token.reveal().trim()).await?;
-    let holds = principal.filter(|p| steading_core::access::may(p, Action::Enter, steading_core::Owner::User(p.user)));
-    let Some(principal) = holds else {
-        return Err(ApiError::unauthorized("That token cannot sign a person in.").into());
+    let refused = || ApiError::unauthorized("That token cannot sign a person in.");
+    let shown = app.token(body.token.reveal().trim()).await?;
+    let (credential, principal) =
+        shown.filter(|(_, who)| may(who, Action::Enter, Owner::User(who.user))).ok_or_else(refused)?;
+    let cookie = match credential {
+        Credential::Token(token) => {
+            let opened = app.store.sessions().open_by(token, app.config.auth.session_hours).await;
+            let session = opened.map_err(|e| ApiError::from_fault(&e))?.ok_or_else(refused)?;
+            opening(&app, session.reveal())
+        }
+        Credential::Configured | Credential::Session(_) => cookie(&app, principal.user).await?,
     };
-    let cookie = cookie(&app, principal.user).await?;
     Ok(Response::builder().status(StatusCode::NO_CONTENT).header(SET_COOKIE, cookie).finish())
 }
 

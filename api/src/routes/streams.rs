@@ -3,10 +3,13 @@
 use futures::stream::BoxStream;
 use poem::web::Data;
 use poem::web::sse::Event;
-use poem_openapi::OpenApi;
+use poem::web::websocket::WebSocket;
+use poem::{IntoResponse, Response};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::EventStream;
+use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
 use poem_openapi::types::ToJSON as _;
+use poem_openapi::{ApiResponse, OpenApi};
 use std::time::Duration;
 
 use super::Tag;
@@ -18,6 +21,30 @@ use crate::views::event::{EventView, LogLineView};
 
 /// So often an idle stream shows that it is alive.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// The connection became a WebSocket.
+pub struct Switched(Response);
+
+impl IntoResponse for Switched {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl ApiResponse for Switched {
+    fn meta() -> MetaResponses {
+        let switched = MetaResponse {
+            description: "The connection is a WebSocket from here on.",
+            status: Some(101),
+            status_range: None,
+            content: Vec::new(),
+            headers: Vec::new(),
+        };
+        MetaResponses { responses: vec![switched] }
+    }
+
+    fn register(_registry: &mut Registry) {}
+}
 
 /// Operations that stream.
 pub struct Streams;
@@ -71,8 +98,39 @@ impl Streams {
             .to_event(|view| Event::message(view.to_json_string()).id(view.seq.to_string()))
             .keep_alive(KEEP_ALIVE))
     }
+
+    /// Opens a terminal over a WebSocket: the remote user's login shell in the opened folder.
+    ///
+    /// Binary messages are bytes of the terminal, in both directions. Text messages are JSON: from the
+    /// client `{"resize": [columns, rows]}`, from the server `{"exit": code}` before it closes. A request
+    /// that asks for no WebSocket is refused.
+    #[oai(path = "/workspaces/:name/terminal", method = "get", operation_id = "open_terminal")]
+    async fn terminal(
+        &self,
+        app: Data<&App>,
+        caller: Caller,
+        name: Path<String>,
+        /// How wide it is at first.
+        #[oai(default = "eighty")]
+        columns: Query<u16>,
+        /// How high it is at first.
+        #[oai(default = "twenty_four")]
+        rows: Query<u16>,
+        socket: WebSocket,
+    ) -> Result<Switched, ApiError> {
+        let granted: Granted<caller::Enter> = caller.may(&app, &name).await?;
+        stream::terminal::open(&app, &granted, socket, (columns.0, rows.0)).await.map(Switched)
+    }
 }
 
 const fn yes() -> bool {
     true
+}
+
+const fn eighty() -> u16 {
+    80
+}
+
+const fn twenty_four() -> u16 {
+    24
 }

@@ -65,7 +65,7 @@ impl Tokens {
         Ok(Json(TokenListView { items }))
     }
 
-    /// Revokes a token, at once.
+    /// Revokes a token, and ends the sessions that were opened with it, at once.
     #[oai(path = "/tokens/:id", method = "delete", operation_id = "revoke_token")]
     async fn revoke(&self, app: Data<&App>, caller: Caller, id: Path<String>) -> Result<Gone, ApiError> {
         caller.can(Action::Create)?;

@@ -3,10 +3,11 @@
 use poem::web::Data;
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
+use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use steading_core::access::Action;
 use steading_core::{Desired, Owner, WorkspaceId, source};
-use steading_store::{ListQuery, StoreError};
+use steading_store::{BEING_DELETED, ID_TAKEN, ListQuery, StoreError};
 
 use super::Tag;
 use crate::app::App;
@@ -64,12 +65,14 @@ impl Workspaces {
     ) -> Result<Created, ApiError> {
         caller.can(Action::Create)?;
         let parsed = creation::source(&body, app.config.may_fetch_local())?;
-        let id =
-            key.0.map_or_else(WorkspaceId::new, |k| WorkspaceId::derived(&format!("{}/{k}", caller.principal().user)));
+        // Keys are forgotten after a day; the same one may then be used for something else.
+        let derived =
+            |key| WorkspaceId::derived(&format!("{}/{key}/{}", caller.principal().user, body.to_json_string()));
+        let id = key.0.map_or_else(WorkspaceId::new, derived);
         let fresh = creation::workspace(id, caller.owner(), parsed, &body, app.config.limits());
         let workspace = match creation::insert(&app, fresh).await {
             // The same key before a crash: the workspace is there, only the answer was lost.
-            Err(StoreError::Conflict(_)) => app.store.workspaces().load(id).await,
+            Err(StoreError::Conflict(ID_TAKEN)) => app.store.workspaces().load(id).await,
             other => other,
         };
         let workspace = workspace.map_err(|e| ApiError::from_fault(&e))?;
@@ -165,7 +168,7 @@ async fn accept(app: &App, changed: Result<steading_core::Workspace, StoreError>
     let workspace = match changed {
         Ok(workspace) => workspace,
         Err(StoreError::NotFound) => return Err(ApiError::not_found("workspace")),
-        Err(StoreError::Conflict(_)) => {
+        Err(StoreError::Conflict(BEING_DELETED)) => {
             return Err(ApiError::conflict(
                 "workspace-being-deleted",
                 "The workspace is being deleted.",

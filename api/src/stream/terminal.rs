@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 use bytes::{Buf as _, BytesMut};
 use futures::{SinkExt as _, StreamExt as _};
 use poem::web::websocket::{Message, WebSocket, WebSocketStream};
-use poem::web::{Data, Path, Query};
-use poem::{FromRequest as _, IntoResponse as _, Request, Response, handler};
+use poem::{IntoResponse as _, Response};
 use serde::Deserialize;
 use steading_core::runtime::{Chunk, Exec, Process};
 use steading_core::{Workspace, report};
@@ -18,45 +17,25 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::sync::oneshot;
 
 use crate::app::App;
-use crate::caller::{Caller, Enter, Granted};
+use crate::caller::{Enter, Granted};
 use crate::exec::check_enterable;
 use crate::problem::ApiError;
 
 /// So much typed input may wait for a program that does not read; then the browser waits too.
 const BACKLOG: usize = 1 << 20;
 
-/// The size of the terminal when the browser opens it.
-#[derive(Debug, Deserialize)]
-pub struct Size {
-    #[serde(default = "eighty")]
-    columns: u16,
-    #[serde(default = "twenty_four")]
-    rows: u16,
-}
-
-const fn eighty() -> u16 {
-    80
-}
-
-const fn twenty_four() -> u16 {
-    24
-}
+/// Columns and rows of a terminal.
+pub type Size = (u16, u16);
 
 #[derive(Debug, Deserialize)]
 struct Control {
-    resize: (u16, u16),
+    resize: Size,
 }
 
-/// `GET /v1/workspaces/{name}/terminal`
-#[handler]
-pub async fn open(app: Data<&App>, request: &Request, Path(name): Path<String>) -> Result<Response, poem::Error> {
-    // Who asks comes before how they ask: a stranger learns nothing about the form.
-    let caller = Caller::authenticate(&app, request).await?;
-    let Query(size) = Query::<Size>::from_request_without_body(request).await?;
-    let socket = WebSocket::from_request_without_body(request).await?;
-    let granted: Granted<Enter> = caller.may(&app, &name).await?;
+/// Starts a shell and connects it to the browser's socket, once that stands.
+pub async fn open(app: &App, granted: &Granted<Enter>, socket: WebSocket, size: Size) -> Result<Response, ApiError> {
     check_enterable(granted.workspace())?;
-    let process = app.runtime.exec(granted.id(), shell(granted.workspace(), &size)).await;
+    let process = app.runtime.exec(granted.id(), shell(granted.workspace(), size)).await;
     let process = process.map_err(|e| ApiError::from_fault(&e))?;
     // The process cannot be shared between threads, as the upgrade wants it; the socket is handed over.
     let (hand_over, handed) = oneshot::channel();
@@ -70,7 +49,7 @@ pub async fn open(app: Data<&App>, request: &Request, Path(name): Path<String>) 
 }
 
 /// The remote user's login shell in the opened folder.
-fn shell(workspace: &Workspace, size: &Size) -> Exec {
+fn shell(workspace: &Workspace, size: Size) -> Exec {
     let spec = workspace.spec_in_use();
     let text = |t: &str| t.to_owned();
     let mut env: BTreeMap<String, String> = spec
@@ -84,15 +63,7 @@ fn shell(workspace: &Workspace, size: &Size) -> Exec {
     for name in env.keys() {
         command.extend([text("--pass"), name.clone()]);
     }
-    Exec {
-        container: None,
-        command,
-        user: Some(text("0")),
-        folder: None,
-        env,
-        tty: Some((size.columns, size.rows)),
-        stdin: true,
-    }
+    Exec { container: None, command, user: Some(text("0")), folder: None, env, tty: Some(size), stdin: true }
 }
 
 async fn serve(socket: WebSocketStream, mut process: Process) {

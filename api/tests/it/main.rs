@@ -3,6 +3,7 @@
 
 mod idempotency;
 mod openapi;
+mod problems;
 mod sign_in;
 mod strangers;
 mod workspaces;

@@ -23,3 +23,21 @@ fn every_operation_is_named_by_verb_and_noun() {
         }
     }
 }
+
+#[test]
+fn every_operation_says_how_it_may_fail() {
+    let document: serde_json::Value = serde_json::from_str(&steading_api::spec::document()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let told = operation["responses"].as_object().unwrap();
+            if operation["security"].is_null() {
+                assert!(path.starts_with("/health") || path == "/version", "{method} {path} asks for no credential");
+                continue;
+            }
+            for status in ["400", "401", "403", "404", "409", "422", "500", "503"] {
+                assert!(told.contains_key(status), "{method} {path} does not mention {status}");
+            }
+        }
+    }
+    assert!(document["paths"]["/workspaces/{name}/terminal"]["get"]["responses"]["101"].is_object());
+}

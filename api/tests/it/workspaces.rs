@@ -102,6 +102,17 @@ async fn changes_of_mind_are_accepted_and_told() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_taken_is_given_to_nobody_else() {
+    let world = World::start().await;
+    let made = world.create().await;
+    let first = world.app.store.workspaces().load(made["id"].as_str().unwrap().parse().unwrap()).await.unwrap();
+    let second = steading_core::Workspace { id: steading_core::WorkspaceId::new(), ..first.clone() };
+    let second = steading_api::creation::insert(&world.app, second).await.unwrap();
+    assert_ne!(second.slug, first.slug);
+    assert_eq!(world.app.store.workspaces().load(second.id).await.unwrap().slug, second.slug);
+}
+
+#[tokio::test]
 async fn a_stopped_workspace_cannot_be_entered() {
     let world = World::start().await;
     let made = world.create().await;

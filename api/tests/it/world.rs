@@ -21,11 +21,26 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// With other settings.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::made(change, true).await
+    }
+
+    /// A control plane that has its gateway elsewhere.
+    pub async fn control_only() -> Self {
+        Self::made(|_| {}, false).await
+    }
+
+    async fn made(change: impl FnOnce(&mut Config), has_gateway: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.server.data_dir = folder.path().to_owned();
         config.server.listen = "127.0.0.1:0".parse().unwrap();
         config.auth.admin_token = steading_core::Secret::new(ADMIN_TOKEN.to_owned());
+        change(&mut config);
         let listening = steading_api::listen(config.server.listen).await.unwrap();
         config.server.listen.set_port(listening.address.port());
         let address = format!("http://{}", listening.address);
@@ -35,7 +50,7 @@ impl World {
         let app = App::new(config.clone(), store.clone(), runtime.clone());
         let gateway = Arc::new(Gateway::new(config, store.routes(), runtime));
         let stop = CancellationToken::new();
-        let roles = Roles { control: Some(app.clone()), gateway: Some(gateway) };
+        let roles = Roles { control: Some(app.clone()), gateway: has_gateway.then_some(gateway) };
         let token = stop.clone();
         tokio::spawn(async move { steading_api::serve(listening, "localhost", roles, token).await });
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
@@ -54,12 +69,16 @@ impl World {
 
     /// A browser's cookie, made through a sign-in link.
     pub async fn cookie(&self) -> String {
+        self.set_cookie().await.split(';').next().unwrap().to_owned()
+    }
+
+    /// The same as the server sets it.
+    pub async fn set_cookie(&self) -> String {
         let link = steading_api::auth::link::mint(&self.app).await.unwrap();
         let path = link.split_once("/sign-in").map(|(_, rest)| format!("/sign-in{rest}")).unwrap();
         let answer = self.stranger(reqwest::Method::GET, &path).send().await.unwrap();
         assert_eq!(answer.status(), 303, "{:?}", answer.headers());
-        let cookie = answer.headers()["set-cookie"].to_str().unwrap();
-        cookie.split(';').next().unwrap().to_owned()
+        answer.headers()["set-cookie"].to_str().unwrap().to_owned()
     }
 
     /// Makes a workspace by the API.

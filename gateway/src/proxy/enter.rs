@@ -3,9 +3,11 @@
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use poem::Response;
+use steading_core::Slug;
+use steading_core::route::is_local;
 use url::form_urlencoded;
 
-use super::cookie::ENTRY;
+use super::cookie;
 
 /// What our own addresses on workspace hosts start with.
 pub const OURS: &str = "/.steading/";
@@ -33,15 +35,19 @@ pub fn read(query: &str) -> Option<(String, String)> {
     ticket.filter(|t| !t.is_empty()).map(|t| (t, path))
 }
 
-/// The path if it stays on this host, `/` otherwise. `//host`, `/\host` and the like lead elsewhere
-/// (WHATWG URL, "relative slash state"; tabs and line ends are dropped there before parsing).
+/// The path if it stays on this host and is no address of ours, `/` otherwise.
 pub fn local(path: &str) -> &str {
-    let leaves = !path.starts_with('/')
-        || path.starts_with("//")
-        || path.contains('\\')
-        || path.chars().any(|c| c.is_control())
-        || path.starts_with(OURS);
-    if leaves { "/" } else { path }
+    if is_local(path) && !path.starts_with(OURS) { path } else { "/" }
+}
+
+/// Where somebody may start a workspace and come back to this path of the host.
+pub fn start(control: &str, slug: &Slug, label: &str, path: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("start", "1")
+        .append_pair("host", label)
+        .append_pair("path", local(path))
+        .finish();
+    format!("{control}/workspaces/{slug}?{query}")
 }
 
 /// Off to another address, by GET.
@@ -65,9 +71,7 @@ fn encode(c: char) -> String {
 /// In: with the cookie, to the path.
 pub fn admit(cookie: &str, path: &str, secure: bool) -> Response {
     let mut response = redirect(path);
-    let secure = if secure { "; Secure" } else { "" };
-    let cookie = format!("{ENTRY}={cookie}; Path=/; HttpOnly; SameSite=Lax{secure}");
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
+    if let Ok(value) = HeaderValue::from_str(&cookie::entry(cookie, secure)) {
         response.headers_mut().insert(SET_COOKIE, value);
     }
     response
@@ -98,5 +102,12 @@ mod tests {
         assert_eq!(read(&back), Some(("t".to_owned(), "/a b?x=1&y=ü".to_owned())));
         assert_eq!(redirect("/a b?ü").header(LOCATION), Some("/a%20b?%C3%BC"));
         assert_eq!(read("path=/"), None);
+    }
+
+    #[test]
+    fn over_https_no_other_host_can_plant_the_cookie() {
+        let cookie = |secure| admit("x", "/", secure).header(SET_COOKIE).unwrap_or_default().to_owned();
+        assert_eq!(cookie(true), "__Host-steading_entry=x; Path=/; HttpOnly; SameSite=Lax; Secure");
+        assert_eq!(cookie(false), "steading_entry=x; Path=/; HttpOnly; SameSite=Lax");
     }
 }

@@ -10,20 +10,25 @@ use super::forward::Trouble;
 /// What is said, to people and programs alike.
 #[derive(Debug, Clone)]
 pub struct Notice {
+    /// The HTTP status.
     pub status: StatusCode,
     /// Stable, kebab-case.
     pub code: String,
+    /// The page's title.
     pub title: String,
+    /// One sentence.
     pub message: String,
+    /// What to do about it.
     pub hint: Option<String>,
     /// Output that explains it.
     pub output: Option<String>,
     /// Where to go from here: address and text.
     pub link: Option<(String, &'static str)>,
-    /// Seconds.
+    /// Seconds before it is worth asking again.
     pub retry_after: Option<u32>,
-    /// Whether the page looks again by itself.
-    pub watches: bool,
+    /// While the workspace is in this state the page looks again by itself.
+    pub watches: Option<State>,
+    /// How far the workspace is, for those who may know.
     pub phase: Option<Phase>,
 }
 
@@ -71,7 +76,9 @@ impl State {
 }
 
 impl Notice {
-    fn new(status: StatusCode, code: &str, title: &str, message: impl Into<String>) -> Self {
+    /// A notice that says no more than that.
+    #[must_use]
+    pub fn new(status: StatusCode, code: &str, title: &str, message: impl Into<String>) -> Self {
         Self {
             status,
             code: code.to_owned(),
@@ -81,12 +88,14 @@ impl Notice {
             output: None,
             link: None,
             retry_after: None,
-            watches: false,
+            watches: None,
             phase: None,
         }
     }
 
-    fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    /// And what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -119,7 +128,8 @@ impl Notice {
     /// The entry ticket does not work (any more).
     pub fn ticket(enter: String) -> Self {
         let message = "This way in was used before or has expired.";
-        let mut notice = Self::new(StatusCode::FORBIDDEN, "ticket-invalid", "Once more, please", message);
+        let mut notice = Self::new(StatusCode::FORBIDDEN, "ticket-invalid", "Once more, please", message)
+            .with_hint("Open the workspace again from the address without a ticket.");
         notice.link = Some((enter, "Open the workspace"));
         notice
     }
@@ -127,6 +137,7 @@ impl Notice {
     /// The request itself makes no sense.
     pub fn bad(message: &str) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", message)
+            .with_hint("Ask for a path of the workspace with an ordinary method.")
     }
 
     /// The database does not answer.
@@ -145,7 +156,8 @@ impl Notice {
     }
 
     /// What a workspace's state calls for; `None` if it is ready. Only who may enter is told the reasons.
-    pub fn of_state(route: &Route, is_inside: bool, control: &str) -> Option<Self> {
+    /// `start` is where it can be started.
+    pub fn of_state(route: &Route, is_inside: bool, control: &str, start: impl FnOnce() -> String) -> Option<Self> {
         let slug = &route.slug;
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         let mut notice = match State::of(route) {
@@ -155,8 +167,10 @@ impl Notice {
             State::Starting => return Some(Self::starting(route, progress(route.phase), control)),
             State::Stopped => {
                 let message = format!("The workspace {slug} is stopped. Its files are kept.");
-                let mut notice = Self::new(unavailable, "workspace-stopped", "This workspace is stopped", message);
-                notice.link = Some((format!("{control}/workspaces/{slug}?start=1"), "Start it"));
+                let mut notice = Self::new(unavailable, "workspace-stopped", "This workspace is stopped", message)
+                    .with_hint("Once it is started, this page goes on by itself.");
+                notice.link = Some((start(), "Start it"));
+                notice.watches = Some(State::Stopped);
                 notice
             }
             State::Failed => {
@@ -182,7 +196,7 @@ impl Notice {
             .with_hint("This page goes on by itself.")
             .again_in(1);
         notice.link = Some((format!("{control}/workspaces/{slug}"), "Watch the log"));
-        notice.watches = true;
+        notice.watches = Some(State::Starting);
         notice.phase = Some(route.phase);
         notice
     }
@@ -206,7 +220,7 @@ impl Notice {
             (Trouble::Broken(_) | Trouble::Unasked, Some(port)) => {
                 let message = format!("The program on port {port} gave no proper HTTP answer.");
                 Self::new(StatusCode::BAD_GATEWAY, "bad-answer", "No proper answer", message)
-                    .with_hint("See its output in the workspace's terminal. If it speaks another protocol, use SSH.")
+                    .with_hint("See its output in the workspace's terminal. Only HTTP and WebSockets pass here.")
             }
             (Trouble::Slow, _) => {
                 let message = "The workspace did not take the connection in time.";

@@ -12,7 +12,8 @@ use http::header::{
 use poem::Response;
 use sha2::{Digest as _, Sha256};
 
-use super::notice::Notice;
+use super::notice::{Notice, State};
+use crate::request_id::RequestId;
 
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
@@ -33,8 +34,19 @@ pub fn is_wanted(method: &Method, headers: &HeaderMap) -> bool {
     safe && headers.get_all(ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("text/html"))
 }
 
-/// A notice as an answer.
-pub fn show(notice: &Notice, as_page: bool, request_id: Option<&str>) -> Response {
+impl Notice {
+    /// It as an answer. With the request's id it can be found again in the log.
+    #[must_use]
+    pub fn show(&self, as_page: bool, request_id: Option<RequestId>) -> Response {
+        let id = request_id.map(|id| id.to_string());
+        if let Some(id) = &id {
+            tracing::debug!(request.id = id, code = self.code, status = self.status.as_u16(), "a notice was shown");
+        }
+        show(self, as_page, id.as_deref())
+    }
+}
+
+fn show(notice: &Notice, as_page: bool, request_id: Option<&str>) -> Response {
     let (kind, body) = if as_page {
         ("text/html; charset=utf-8", page(notice))
     } else {
@@ -42,6 +54,9 @@ pub fn show(notice: &Notice, as_page: bool, request_id: Option<&str>) -> Respons
     };
     let mut response = Response::builder().status(notice.status).body(body);
     let headers = response.headers_mut();
+    if let Some(id) = request_id.and_then(|id| HeaderValue::from_str(id).ok()) {
+        headers.insert(RequestId::HEADER, id);
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(CONTENT_SECURITY_POLICY, POLICY.clone());
@@ -84,7 +99,7 @@ fn page(notice: &Notice) -> String {
         rest += &format!("<a class=\"act\" href=\"{}\">{text}</a>\n", escape(address));
     }
     // Without scripts the page loads itself anew; with them only its status line changes.
-    let (refresh, script) = if notice.watches {
+    let (refresh, script) = if notice.watches.is_some() {
         let refresh = "<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>\n";
         (refresh, format!("<script>{SCRIPT}</script>\n"))
     } else {
@@ -98,6 +113,7 @@ fn page(notice: &Notice) -> String {
     {
         page += before;
         match name {
+            "state" => page += notice.watches.map_or("", State::as_str),
             "title" => page += &escape(&notice.title),
             "message" => page += &escape(&notice.message),
             "rest" => page += &rest,
@@ -134,7 +150,7 @@ mod tests {
         let mut notice = Notice::hidden();
         notice.message = "<script>alert(1)</script> {{script}} {{rest}}".to_owned();
         notice.output = Some("</pre><img src=x onerror=alert(1)>".to_owned());
-        notice.watches = true;
+        notice.watches = Some(State::Starting);
         let page = show(&notice, true, None).into_body().into_string().await.unwrap();
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt; {{script}} {{rest}}"));
         assert_eq!(page.matches("<script>").count(), 1);
@@ -144,10 +160,11 @@ mod tests {
 
     #[tokio::test]
     async fn programs_get_a_problem() {
-        let response = show(&Notice::hidden(), false, Some("r1"));
+        let response = Notice::hidden().show(false, Some(RequestId::new(0xf0)));
         assert_eq!(response.status(), 404);
+        assert_eq!(response.header("x-request-id"), Some("00000000000000f0"));
         let problem: serde_json::Value = response.into_body().into_json().await.unwrap();
         assert_eq!(problem["code"], "not-found");
-        assert_eq!(problem["request_id"], "r1");
+        assert_eq!(problem["request_id"], "00000000000000f0");
     }
 }

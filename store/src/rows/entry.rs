@@ -10,6 +10,8 @@ pub(crate) struct Model {
     pub(crate) user_id: Uuid,
     /// The session that made it and ends it.
     pub(crate) session_id: Option<Uuid>,
+    /// The API token that made it and ends it, where no session did.
+    pub(crate) token_id: Option<Uuid>,
     pub(crate) label: String,
     /// The workspace's name, as the label has it.
     pub(crate) slug: String,

@@ -10,6 +10,10 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) key: String,
     pub(crate) request_hash: String,
+    /// Who answers it; an answer of anybody else is void.
+    pub(crate) claim: Uuid,
+    /// Until then the first request is under way, unless it was answered.
+    pub(crate) claimed_until: i64,
     /// Absent while the first request is under way.
     pub(crate) status: Option<i32>,
     pub(crate) body: Option<String>,

@@ -8,6 +8,8 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: Uuid,
     pub(crate) user_id: Uuid,
+    /// The API token that opened it and ends it.
+    pub(crate) token_id: Option<Uuid>,
     #[sea_orm(unique)]
     pub(crate) hash: String,
     pub(crate) created_at: i64,

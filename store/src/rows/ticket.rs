@@ -9,6 +9,8 @@ pub(crate) struct Model {
     pub(crate) hash: String,
     pub(crate) user_id: Uuid,
     pub(crate) session_id: Option<Uuid>,
+    /// The API token that asked for it, where no session did.
+    pub(crate) token_id: Option<Uuid>,
     pub(crate) label: String,
     /// The workspace's name, as the label has it.
     pub(crate) slug: String,

@@ -7,7 +7,7 @@ use serde_json::json;
 use steading_core::prebuild::Prebuild;
 use steading_core::source::Commit;
 use steading_core::{ImageRef, InquiryId, PrebuildId};
-use steading_store::{Begun, StoreError};
+use steading_store::{Begun, Claim, Store, StoreError};
 
 use crate::world::World;
 
@@ -15,27 +15,35 @@ on_each_database!(
     the_first_answer_is_given_again,
     of_many_equal_requests_one_is_done,
     a_request_that_died_can_be_repeated,
+    an_answer_is_waited_for_across_processes,
     an_inquiry_is_answered_across_processes,
     an_inquiry_without_an_answer_ends,
     a_prebuild_is_found_by_commit_first,
 );
 
+async fn claim(store: &Store, key: &str) -> Claim {
+    match store.idempotency().begin(store.users().admin(), key, "h").await.unwrap() {
+        Begun::Fresh(claim) => claim,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
 async fn the_first_answer_is_given_again(world: &World) {
     let answers = world.store.idempotency();
     let me = world.store.users().admin();
-    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Fresh);
+    let first = claim(&world.store, "k").await;
     assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Busy);
     assert_eq!(answers.begin(me, "k", "other").await.unwrap(), Begun::Mismatch);
-    answers.finish(me, "k", 201, "{\"id\":1}").await.unwrap();
+    answers.finish(&first, 201, "{\"id\":1}").await.unwrap();
     let replay = Begun::Replay { status: 201, body: "{\"id\":1}".into() };
     assert_eq!(answers.begin(me, "k", "h").await.unwrap(), replay);
-    answers.abandon(me, "k").await.unwrap();
+    answers.abandon(&first).await.unwrap();
     assert_eq!(answers.begin(me, "k", "h").await.unwrap(), replay, "what was answered stays answered");
-    assert_eq!(answers.begin(me, "another", "h").await.unwrap(), Begun::Fresh);
-    answers.abandon(me, "another").await.unwrap();
-    assert_eq!(answers.begin(me, "another", "h").await.unwrap(), Begun::Fresh);
+    let another = claim(&world.store, "another").await;
+    answers.abandon(&another).await.unwrap();
+    claim(&world.store, "another").await;
     world.execute("UPDATE idempotency SET created_at = created_at - 86401000000").await;
-    assert_eq!(answers.begin(me, "k", "other").await.unwrap(), Begun::Fresh, "a day has passed");
+    assert!(matches!(answers.begin(me, "k", "other").await.unwrap(), Begun::Fresh(_)), "a day has passed");
 }
 
 async fn of_many_equal_requests_one_is_done(world: &World) {
@@ -46,16 +54,45 @@ async fn of_many_equal_requests_one_is_done(world: &World) {
         async move { store.idempotency().begin(me, "k", "h").await.unwrap() }
     };
     let begun = futures::future::join_all((0..12).map(begin)).await;
-    assert_eq!(begun.iter().filter(|b| **b == Begun::Fresh).count(), 1, "{begun:?}");
+    assert_eq!(begun.iter().filter(|b| matches!(b, Begun::Fresh(_))).count(), 1, "{begun:?}");
     assert_eq!(begun.iter().filter(|b| **b == Begun::Busy).count(), 11, "{begun:?}");
 }
 
 async fn a_request_that_died_can_be_repeated(world: &World) {
     let answers = world.store.idempotency();
     let me = world.store.users().admin();
-    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Fresh);
-    world.execute("UPDATE idempotency SET created_at = created_at - 61000000").await;
-    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Fresh);
+    let age = "UPDATE idempotency SET claimed_until = claimed_until - 24000000";
+    let first = claim(&world.store, "k").await;
+    world.execute(age).await;
+    let held = tokio::time::timeout(Duration::from_secs(7), answers.hold(&first)).await;
+    assert!(held.is_err(), "it is held for ever");
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Busy, "who works on it says so");
+    world.execute(&age.replace("24", "31")).await;
+    let second = claim(&world.store, "k").await;
+    // The first one was only thought dead: what it says does not count any more.
+    answers.finish(&first, 200, "late").await.unwrap();
+    answers.abandon(&first).await.unwrap();
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Busy);
+    answers.finish(&second, 200, "second").await.unwrap();
+    assert_eq!(answers.begin(me, "k", "h").await.unwrap(), Begun::Replay { status: 200, body: "second".into() });
+}
+
+async fn an_answer_is_waited_for_across_processes(world: &World) {
+    let other = world.another().await;
+    let me = world.store.users().admin();
+    for finishes in [true, false] {
+        let first = claim(&world.store, "k").await;
+        let store = world.store.clone();
+        let work = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let answers = store.idempotency();
+            if finishes { answers.finish(&first, 200, "x").await } else { answers.abandon(&first).await }.unwrap();
+        });
+        other.idempotency().wait(me, "k").await.unwrap();
+        assert_eq!(matches!(other.idempotency().begin(me, "k", "h").await.unwrap(), Begun::Replay { .. }), finishes);
+        work.await.unwrap();
+        world.execute("DELETE FROM idempotency").await;
+    }
 }
 
 async fn an_inquiry_is_answered_across_processes(world: &World) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use steading_core::access::{Role, Scope};
-use steading_core::{Secret, TokenId};
+use steading_core::access::{Credential, Role, Scope};
+use steading_core::{Secret, TokenId, UserId};
 use steading_store::{Store, StoreError};
 
 use crate::world::World;
@@ -17,6 +17,8 @@ on_each_database!(
     a_link_works_once,
     a_ticket_works_once_at_its_host,
     an_entry_ends_with_its_session,
+    what_a_token_opened_ends_with_it,
+    signing_out_everywhere_spares_tokens_and_others,
     what_has_expired_is_forgotten,
 );
 
@@ -52,13 +54,14 @@ async fn a_token_is_good_until_it_ends(world: &World) {
     let (id, token) = tokens.create(admin, "ci", Scope::Prebuild, None).await.unwrap();
     let past = Some(Utc::now() - TimeDelta::seconds(5));
     let (_, old) = tokens.create(admin, "old", Scope::All, past).await.unwrap();
-    let principal = tokens.find(token.reveal()).await.unwrap().unwrap();
+    let (shown, principal) = tokens.find(token.reveal()).await.unwrap().unwrap();
+    assert_eq!(shown, Credential::Token(id));
     assert_eq!((principal.user, principal.role, principal.scope), (admin, Role::Admin, Scope::Prebuild));
     assert!(tokens.find(old.reveal()).await.unwrap().is_none());
     assert!(tokens.find("").await.unwrap().is_none());
     let list = tokens.list(admin).await.unwrap();
-    assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["ci", "old"]);
-    assert!(list[0].used_at.is_some());
+    assert_eq!(list.iter().map(|t| t.name.as_str()).collect::<Vec<_>>(), ["old", "ci"]);
+    assert!(list[1].used_at.is_some());
     tokens.revoke(admin, id).await.unwrap();
     assert!(tokens.find(token.reveal()).await.unwrap().is_none());
     assert!(matches!(tokens.revoke(admin, TokenId::new()).await, Err(StoreError::NotFound)));
@@ -68,7 +71,8 @@ async fn the_configured_token_is_the_administrators(world: &World) {
     let mut config = world.config.clone();
     config.auth.admin_token = Secret::new("from-the-environment".into());
     let store = Store::open(&config).await.unwrap();
-    let principal = store.tokens().find("from-the-environment").await.unwrap().unwrap();
+    let (shown, principal) = store.tokens().find("from-the-environment").await.unwrap().unwrap();
+    assert_eq!(shown, Credential::Configured);
     assert_eq!((principal.user, principal.role), (store.users().admin(), Role::Admin));
     assert!(world.store.tokens().find("from-the-environment").await.unwrap().is_none());
 }
@@ -92,18 +96,18 @@ async fn a_link_works_once(world: &World) {
 async fn a_ticket_works_once_at_its_host(world: &World) {
     let tickets = world.store.tickets();
     let admin = world.store.users().admin();
-    let ticket = tickets.issue("quiet-fox", admin, None).await.unwrap();
+    let ticket = tickets.issue("quiet-fox", admin, Credential::Configured).await.unwrap();
     let cookie = tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap();
     assert!(tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().is_none());
     assert_eq!(tickets.entry(cookie.reveal(), "quiet-fox").await.unwrap().unwrap().user, admin);
     assert!(tickets.entry(cookie.reveal(), "3000-quiet-fox").await.unwrap().is_none());
     assert!(tickets.entry(ticket.reveal(), "quiet-fox").await.unwrap().is_none());
 
-    let stolen = tickets.issue("quiet-fox", admin, None).await.unwrap();
+    let stolen = tickets.issue("quiet-fox", admin, Credential::Configured).await.unwrap();
     assert!(tickets.redeem(stolen.reveal(), "evil-fox").await.unwrap().is_none());
     assert!(tickets.redeem(stolen.reveal(), "quiet-fox").await.unwrap().is_none(), "it was shown elsewhere");
 
-    let late = tickets.issue("quiet-fox", admin, None).await.unwrap();
+    let late = tickets.issue("quiet-fox", admin, Credential::Configured).await.unwrap();
     world.execute("UPDATE ticket SET expires_at = expires_at - 61000000").await;
     assert!(tickets.redeem(late.reveal(), "quiet-fox").await.unwrap().is_none());
 }
@@ -113,8 +117,8 @@ async fn an_entry_ends_with_its_session(world: &World) {
     let admin = world.store.users().admin();
     let cookie = sessions.open(admin, 1).await.unwrap();
     let (session, _) = sessions.find(cookie.reveal()).await.unwrap().unwrap();
-    let ticket = tickets.issue("quiet-fox", admin, Some(session)).await.unwrap();
-    let pending = tickets.issue("quiet-fox", admin, Some(session)).await.unwrap();
+    let ticket = tickets.issue("quiet-fox", admin, Credential::Session(session)).await.unwrap();
+    let pending = tickets.issue("quiet-fox", admin, Credential::Session(session)).await.unwrap();
     let entry = tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap();
     assert!(tickets.entry(entry.reveal(), "quiet-fox").await.unwrap().is_some());
     sessions.close(session).await.unwrap();
@@ -122,8 +126,75 @@ async fn an_entry_ends_with_its_session(world: &World) {
     assert!(tickets.redeem(pending.reveal(), "quiet-fox").await.unwrap().is_none());
 }
 
-async fn what_has_expired_is_forgotten(world: &World) {
+async fn what_a_token_opened_ends_with_it(world: &World) {
+    let (tokens, tickets, sessions) = (world.store.tokens(), world.store.tickets(), world.store.sessions());
+    let admin = world.store.users().admin();
+    let soon = Some(Utc::now() + TimeDelta::minutes(30));
+    let (id, _) = tokens.create(admin, "laptop", Scope::All, soon).await.unwrap();
+    let (other, _) = tokens.create(admin, "other", Scope::All, None).await.unwrap();
+    let cookie = sessions.open_by(id, 720).await.unwrap().unwrap();
+    let (session, principal) = sessions.find(cookie.reveal()).await.unwrap().unwrap();
+    assert_eq!((principal.user, principal.scope), (admin, Scope::All));
+    let spared = sessions.open_by(other, 720).await.unwrap().unwrap();
+
+    let enter = async |shown| {
+        let ticket = tickets.issue("quiet-fox", admin, shown).await.unwrap();
+        tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap()
+    };
+    let entries = [enter(Credential::Session(session)).await, enter(Credential::Token(id)).await];
+    let spared_entry = enter(Credential::Token(other)).await;
+    let pending = tickets.issue("quiet-fox", admin, Credential::Token(id)).await.unwrap();
+
+    // Nothing lasts longer than the token would by itself.
+    let database = world.database().await;
+    for table in ["session", "entry"] {
+        use sea_orm::{ConnectionTrait as _, Statement};
+        let sql = format!("SELECT MIN(expires_at) AS at FROM {table} WHERE token_id IS NOT NULL");
+        let statement = Statement::from_string(database.get_database_backend(), sql);
+        let row = database.query_one_raw(statement).await.unwrap().unwrap();
+        assert_eq!(row.try_get::<Option<i64>>("", "at").unwrap(), soon.map(|at| at.timestamp_micros()), "{table}");
+    }
+
+    tokens.revoke(admin, id).await.unwrap();
+    assert!(sessions.find(cookie.reveal()).await.unwrap().is_none());
+    for entry in entries {
+        assert!(tickets.entry(entry.reveal(), "quiet-fox").await.unwrap().is_none());
+    }
+    assert!(tickets.redeem(pending.reveal(), "quiet-fox").await.unwrap().is_none());
+    assert!(sessions.open_by(id, 720).await.unwrap().is_none(), "it opens nothing any more");
+    assert!(sessions.find(spared.reveal()).await.unwrap().is_some());
+    assert!(tickets.entry(spared_entry.reveal(), "quiet-fox").await.unwrap().is_some());
+}
+
+async fn signing_out_everywhere_spares_tokens_and_others(world: &World) {
+    let (tokens, tickets, sessions) = (world.store.tokens(), world.store.tickets(), world.store.sessions());
+    let (admin, other) = (world.store.users().admin(), UserId::new());
+    let (id, token) = tokens.create(admin, "ci", Scope::All, None).await.unwrap();
+    let cookies = [sessions.open(admin, 1).await.unwrap(), sessions.open_by(id, 1).await.unwrap().unwrap()];
+    let enter = async |user, shown| {
+        let ticket = tickets.issue("quiet-fox", user, shown).await.unwrap();
+        tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap()
+    };
+    let entry = enter(admin, Credential::Token(id)).await;
+    enter(other, Credential::Configured).await;
+    sessions.close_all(admin).await.unwrap();
+    for cookie in cookies {
+        assert!(sessions.find(cookie.reveal()).await.unwrap().is_none());
+    }
+    assert!(tickets.entry(entry.reveal(), "quiet-fox").await.unwrap().is_none());
+    assert!(tokens.find(token.reveal()).await.unwrap().is_some());
+    assert_eq!(count(world, "entry").await, 1, "somebody else's");
+}
+
+async fn count(world: &World, table: &str) -> i64 {
     use sea_orm::{ConnectionTrait as _, Statement};
+    let database = world.database().await;
+    let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM {table}");
+    let statement = Statement::from_string(database.get_database_backend(), sql);
+    database.query_one_raw(statement).await.unwrap().unwrap().try_get::<i64>("", "n").unwrap()
+}
+
+async fn what_has_expired_is_forgotten(world: &World) {
     let store = &world.store;
     let admin = store.users().admin();
     store.sessions().open(admin, 0).await.unwrap();
@@ -131,11 +202,7 @@ async fn what_has_expired_is_forgotten(world: &World) {
     let kept = store.sessions().open(admin, 1).await.unwrap();
     store.prune().await.unwrap();
     assert!(store.sessions().find(kept.reveal()).await.unwrap().is_some());
-    let database = world.database().await;
     for (table, rows) in [("session", 1), ("link", 0)] {
-        let sql = format!("SELECT CAST(COUNT(*) AS BIGINT) AS n FROM {table}");
-        let statement = Statement::from_string(database.get_database_backend(), sql);
-        let row = database.query_one_raw(statement).await.unwrap().unwrap();
-        assert_eq!(row.try_get::<i64>("", "n").unwrap(), rows, "{table}");
+        assert_eq!(count(world, table).await, rows, "{table}");
     }
 }

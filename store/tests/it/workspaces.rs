@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
+use steading_core::access::Credential;
 use steading_core::event::EventKind;
 use steading_core::routes::Visibility;
 use steading_core::runtime::{InstanceId, VolumeId};
@@ -97,10 +98,16 @@ async fn what_is_inserted_is_loaded(world: &World) {
 async fn a_name_is_given_once(world: &World) {
     let ws = world.insert().await;
     let mut twin = workspace(world.store.users().admin());
-    twin.slug = ws.slug;
+    twin.slug = ws.slug.clone();
     let error = world.store.workspaces().insert(&twin).await.unwrap_err();
     assert_eq!(error.code(), "slug-taken");
     assert!(story(&world.store, twin.id).await.is_empty());
+
+    // The same workspace again is told apart: its request was answered before.
+    twin.id = ws.id;
+    twin.slug = steading_core::Slug::random();
+    assert_eq!(world.store.workspaces().insert(&twin).await.unwrap_err().code(), "id-taken");
+    assert_eq!(story(&world.store, ws.id).await, [EventKind::Created]);
 }
 
 async fn the_list_is_paged_newest_first(world: &World) {
@@ -297,7 +304,7 @@ async fn purging_leaves_nothing(world: &World) {
     let admin = store.users().admin();
     store.ports().set(ws.id, 3000, Visibility::Public).await.unwrap();
     let label = format!("3000-{}", ws.slug);
-    let ticket = store.tickets().issue(&label, admin, None).await.unwrap();
+    let ticket = store.tickets().issue(&label, admin, Credential::Configured).await.unwrap();
     let cookie = store.tickets().redeem(ticket.reveal(), &label).await.unwrap().unwrap();
     store.logs().sink(ws.id).write("build", "hello");
     store.logs().flush(ws.id).await.unwrap();

@@ -1,0 +1,73 @@
+//! Every answer that is an error is a Problem with an id, whoever gives it; people get a page.
+
+use std::sync::Arc;
+
+use poem::{Endpoint, EndpointExt as _, Request, Response, handler};
+use reqwest::Method;
+use serde_json::Value;
+use steading_api::{panics, request_id};
+
+use crate::world::World;
+
+/// The answer's status and code, once its form is right.
+async fn problem(answer: reqwest::Response) -> (u16, String) {
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let text = answer.text().await.unwrap();
+    assert_eq!(headers["content-type"], "application/problem+json", "{status}: {text}");
+    let problem: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(problem["status"], status, "{problem}");
+    assert!(["message", "hint"].iter().all(|key| problem[key].as_str().is_some_and(|v| !v.is_empty())), "{problem}");
+    let id = problem["request_id"].as_str().unwrap_or_default();
+    assert!(id.len() == 16 && headers["x-request-id"] == *id, "{problem} {headers:?}");
+    (status, problem["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn every_part_answers_with_problems() {
+    let world = World::start().await;
+    let cases: [(Method, &str, &str, u16, &str); 8] = [
+        (Method::GET, "/", "quiet-fox-7k2p.localhost", 401, "sign-in-required"),
+        (Method::GET, "/", "a.b.localhost", 404, "not-found"),
+        (Method::GET, "/.steading/enter", "quiet-fox-7k2p.localhost", 403, "ticket-invalid"),
+        (Method::GET, "/enter?host=a&host=b", "localhost", 400, "bad-request"),
+        (Method::GET, "/assets/none.js", "localhost", 404, "no-such-path"),
+        (Method::POST, "/anything", "localhost", 405, "method-not-allowed"),
+        (Method::PATCH, "/session", "localhost", 405, "method-not-allowed"),
+        (Method::POST, "/session", "localhost", 415, "unsupported-media-type"),
+    ];
+    for (method, path, name, status, code) in cases {
+        let answer = world.stranger(method.clone(), path).header("host", name).send().await.unwrap();
+        assert_eq!(problem(answer).await, (status, code.to_owned()), "{method} {path} at {name}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_that_part_says_so() {
+    let world = World::control_only().await;
+    let ask = || world.stranger(Method::GET, "/").header("host", "quiet-fox-7k2p.localhost");
+    assert_eq!(problem(ask().send().await.unwrap()).await, (421, "wrong-server".to_owned()));
+    let page = ask().header("accept", "text/html").send().await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    assert!(page.text().await.unwrap().contains("does not answer for that name"));
+}
+
+#[handler]
+fn broken() {
+    panic!("a secret of ours")
+}
+
+#[tokio::test]
+async fn a_panic_is_an_answer_too() {
+    let endpoint = Arc::new(poem::IntoEndpoint::into_endpoint(broken).with(panics::Panics).with(request_id::Named));
+    let ask = async |accept: &str| -> Response {
+        endpoint.call(Request::builder().header("accept", accept).finish()).await.unwrap()
+    };
+    let answer = ask("application/json").await;
+    assert_eq!(answer.status().as_u16(), 500);
+    let id = answer.header("x-request-id").unwrap().to_owned();
+    let problem: Value = answer.into_body().into_json().await.unwrap();
+    assert_eq!((&problem["code"], &problem["request_id"]), (&Value::from("internal"), &Value::from(id)));
+    assert!(!problem.to_string().contains("secret"));
+    let page = ask("text/html").await;
+    assert!(page.into_body().into_string().await.unwrap().contains("<h1>Something went wrong</h1>"));
+}
