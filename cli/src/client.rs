@@ -22,6 +22,8 @@ pub struct Client {
 /// What went wrong with a workspace, as the API has it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Failure {
+    #[serde(default)]
+    pub step: String,
     pub code: String,
     pub message: String,
     pub hint: Option<String>,

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use steading_tests::{Browser, Settings, Workspace, World, journey};
+use steading_tests::{Browser, Cli, Settings, Workspace, World, journey};
 
 /// The warnings of a workspace that has come to run again.
 async fn warnings(world: &World, ws: &Workspace) -> Result<Vec<Value>> {
@@ -37,14 +37,14 @@ async fn broken_build(world: &World, browser: &Browser, ws: &Workspace) -> Resul
 }
 
 async fn refused_start(world: &World, browser: &Browser, ws: &Workspace) -> Result<()> {
-    let api = world.api();
     world.says(ws, "git checkout --quiet .devcontainer", "").await?;
     let bad = json!({
         "build": { "dockerfile": "Dockerfile", "context": "..", "args": { "WORD": "barn" }, "target": "dev" },
         "remoteUser": "vscode", "runArgs": ["--sysctl", "net.ipv4.there_is_no_such=1"],
     });
     world.says(ws, &format!("echo '{bad}' > .devcontainer/devcontainer.json"), "").await?;
-    api.change(ws.id(), "rebuild").await?;
+    let rebuilt = Cli::new(world.data_dir()).run(&["rebuild", ws.slug()]).await?;
+    ensure!(rebuilt.code == 4 && rebuilt.stderr.contains("[engine-refused]"), "{rebuilt:?}");
     let told = warnings(world, ws).await?;
     ensure!(told.len() == 1 && told[0]["step"] == "up", "{told:#?}");
     works(world, browser, ws).await

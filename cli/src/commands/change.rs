@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use serde_json::Value;
 
 use crate::args::{ChangeArgs, RemoveArgs};
-use crate::client::{Client, Workspace};
+use crate::client::{Client, Failure, Workspace};
 use crate::error::{CliError, Kind};
 use crate::follow::{Goal, until};
 
@@ -24,11 +24,26 @@ pub async fn rebuild(args: ChangeArgs) -> Result<(), CliError> {
     change(args, "rebuild", Goal::Running).await
 }
 
+/// A rebuild that failed leaves the workspace running as it was, with a warning. Hooks and extensions warn of
+/// themselves, too: those come after it has succeeded.
+fn refuse_failed(workspace: &Workspace) -> Result<(), CliError> {
+    let is_of_rebuild = |warning: &&Failure| !matches!(warning.step.as_str(), "hooks" | "extensions");
+    match workspace.warnings.iter().find(is_of_rebuild) {
+        Some(warning) => Err(CliError::new(Kind::Server, &warning.code, warning.message.as_str())
+            .hint(warning.hint.clone())
+            .output(warning.output.clone())),
+        None => Ok(()),
+    }
+}
+
 async fn change(args: ChangeArgs, verb: &str, goal: Goal) -> Result<(), CliError> {
     let client = Client::connect(&args.client)?;
     let changed: Workspace = client.post(&format!("/workspaces/{}/{verb}", args.name), &Value::Null).await?;
     if !args.detach {
-        until(&client, &args.name, goal, changed.updated_at).await?;
+        let reached = until(&client, &args.name, goal, changed.updated_at).await?;
+        if let Some(workspace) = reached.filter(|_| verb == "rebuild") {
+            refuse_failed(&workspace)?;
+        }
     }
     if args.client.json {
         let whole: Value = client.get(&format!("/workspaces/{}", args.name)).await?;
