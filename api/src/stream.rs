@@ -2,4 +2,5 @@
 
 pub mod events;
 pub mod logs;
+pub mod stay;
 pub mod terminal;

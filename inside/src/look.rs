@@ -3,9 +3,9 @@
 use crate::account::Account;
 use crate::args::{Args, Opt};
 use crate::failure::Result;
+use crate::login::executable;
 use crate::place::Place;
 use crate::process;
-use crate::term::executable;
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::fs;

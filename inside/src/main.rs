@@ -13,6 +13,7 @@ mod hook;
 mod job;
 mod journal;
 mod launch;
+mod login;
 mod look;
 mod ownership;
 mod place;
@@ -36,7 +37,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 inside main                                              the container's main program; specification in STEADING_INSIDE
 inside as    --user U [--cwd D] [--env K=V].. -- CMD..    become a user and a command
-inside term  --user U [--cwd D] [--env K=V]..             the user's login shell
+inside term  --user U [--cwd D] [--size CxR]              a terminal with the user's login shell
 inside probe --user U --mode M [--timeout S]              userEnvProbe: the environment as JSON
 inside hook  run --key K --user U .. -- CMD..             run once per key, follow the output
 inside hook  follow | status | kill KEY
@@ -71,6 +72,7 @@ fn run(mut words: Vec<OsString>) -> Result<u8> {
         "main" => boot::command(&place),
         "as" => as_user::command(&place, words),
         "term" => term::command(&place, words),
+        "login" => login::command(&place, words),
         "probe" => probe::command(&place, words),
         "hook" => hook::command(&place, words),
         "service" => service::command(&place, words),

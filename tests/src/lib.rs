@@ -9,6 +9,7 @@ pub mod git;
 pub mod proxy;
 pub mod server;
 pub mod settings;
+pub mod terminal;
 pub mod world;
 
 pub use browser::Browser;
@@ -18,4 +19,5 @@ pub use git::GitServer;
 pub use proxy::Proxy;
 pub use server::Steading;
 pub use settings::Settings;
+pub use terminal::Terminal;
 pub use world::{World, eventually, journey};

@@ -1,10 +1,11 @@
 //! Events and logs as server-sent events that resume where the reader was.
 
+use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use poem::web::Data;
 use poem::web::sse::Event;
 use poem::web::websocket::WebSocket;
-use poem::{IntoResponse, Response};
+use poem::{IntoResponse, Request, Response};
 use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::EventStream;
 use poem_openapi::registry::{MetaResponse, MetaResponses, Registry};
@@ -16,7 +17,8 @@ use super::Tag;
 use crate::app::App;
 use crate::caller::{self, Caller, Granted};
 use crate::problem::ApiError;
-use crate::stream;
+use crate::stream::stay::Stay;
+use crate::stream::{events, logs, terminal};
 use crate::views::event::{EventView, LogLineView};
 
 /// So often an idle stream shows that it is alive.
@@ -56,6 +58,7 @@ impl Streams {
     async fn events(
         &self,
         app: Data<&App>,
+        request: &Request,
         caller: Caller,
         name: Path<String>,
         /// Where the reader was; browsers send it when they reconnect.
@@ -69,7 +72,8 @@ impl Streams {
     ) -> Result<EventStream<BoxStream<'static, EventView>>, ApiError> {
         let granted: Granted<caller::View> = caller.may(&app, &name).await?;
         let after = last_event_id.0.or(after.0).unwrap_or(0);
-        let events = stream::events::follow(&app, granted.id(), after, follow.0);
+        let lost = Stay::new(&app, request, granted.id()).lost::<caller::View>();
+        let events = events::follow(&app, granted.id(), after, follow.0).take_until(Box::pin(lost)).boxed();
         Ok(EventStream::new(events)
             .to_event(|view| Event::message(view.to_json_string()).id(view.seq.to_string()))
             .keep_alive(KEEP_ALIVE))
@@ -80,6 +84,7 @@ impl Streams {
     async fn logs(
         &self,
         app: Data<&App>,
+        request: &Request,
         caller: Caller,
         name: Path<String>,
         /// Where the reader was; browsers send it when they reconnect.
@@ -93,7 +98,8 @@ impl Streams {
     ) -> Result<EventStream<BoxStream<'static, LogLineView>>, ApiError> {
         let granted: Granted<caller::View> = caller.may(&app, &name).await?;
         let after = last_event_id.0.or(after.0).unwrap_or(0);
-        let lines = stream::logs::follow(&app, granted.id(), after, follow.0);
+        let lost = Stay::new(&app, request, granted.id()).lost::<caller::View>();
+        let lines = logs::follow(&app, granted.id(), after, follow.0).take_until(Box::pin(lost)).boxed();
         Ok(EventStream::new(lines)
             .to_event(|view| Event::message(view.to_json_string()).id(view.seq.to_string()))
             .keep_alive(KEEP_ALIVE))
@@ -108,6 +114,7 @@ impl Streams {
     async fn terminal(
         &self,
         app: Data<&App>,
+        request: &Request,
         caller: Caller,
         name: Path<String>,
         /// How wide it is at first.
@@ -119,7 +126,8 @@ impl Streams {
         socket: WebSocket,
     ) -> Result<Switched, ApiError> {
         let granted: Granted<caller::Enter> = caller.may(&app, &name).await?;
-        stream::terminal::open(&app, &granted, socket, (columns.0, rows.0)).await.map(Switched)
+        let stay = Stay::new(&app, request, granted.id());
+        terminal::open(&app, &granted, stay, socket, (columns.0, rows.0)).await.map(Switched)
     }
 }
 

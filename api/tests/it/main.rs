@@ -6,5 +6,6 @@ mod openapi;
 mod problems;
 mod sign_in;
 mod strangers;
+mod streams;
 mod workspaces;
 mod world;

@@ -129,7 +129,7 @@ export function openTerminal({ name, element, onOpen, onEnd, onLeave }: Options)
 
 const BROKEN: End = {
   message: "The connection to the terminal was lost.",
-  hint: "What you started in the background goes on. Open a new terminal.",
+  hint: "What ran in it has ended, unless it was started with nohup or in tmux. Open a new terminal.",
 };
 
 const REFUSED: End = {

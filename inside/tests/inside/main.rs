@@ -7,4 +7,5 @@ mod hook;
 mod ports;
 mod probe;
 mod relay;
+mod term;
 mod world;

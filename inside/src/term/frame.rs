@@ -1,0 +1,84 @@
+//! What whoever sits at a terminal sends: `kind u8 | length u32 | payload`, numbers in network order. What comes back
+//! is the bytes of the terminal, as they are.
+
+use crate::failure::{Failure, PROTOCOL, Result};
+
+/// Bytes in front of a payload.
+const HEADER: usize = 5;
+/// Longest payload.
+pub const LONGEST: usize = 64 << 10;
+
+/// One frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Kind 1: typed or pasted.
+    Data(Vec<u8>),
+    /// Kind 2: the terminal's size, columns and rows as u16 each.
+    Size(u16, u16),
+}
+
+/// Cuts a byte stream into frames.
+#[derive(Default)]
+pub struct Decoder {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Decoder {
+    /// Adds bytes as they came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        self.bytes.drain(..self.at);
+        self.at = 0;
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame.
+    pub fn next(&mut self) -> Result<Option<Frame>> {
+        let Some((header, rest)) = self.bytes[self.at..].split_first_chunk::<HEADER>() else { return Ok(None) };
+        let [kind, l0, l1, l2, l3] = *header;
+        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
+        if length > LONGEST {
+            return Err(broken(format!("a frame of {length} bytes; the longest is {LONGEST}")));
+        }
+        let Some(payload) = rest.get(..length) else { return Ok(None) };
+        let frame = match (kind, payload) {
+            (1, bytes) => Frame::Data(bytes.to_vec()),
+            (2, &[c0, c1, r0, r1]) => Frame::Size(u16::from_be_bytes([c0, c1]), u16::from_be_bytes([r0, r1])),
+            (2, _) => return Err(broken("a size has four bytes")),
+            (kind, _) => return Err(broken(format!("unknown frame kind {kind}"))),
+        };
+        self.at += HEADER + length;
+        Ok(Some(frame))
+    }
+}
+
+fn broken(message: impl Into<String>) -> Failure {
+    Failure::new("protocol-error", PROTOCOL, message)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn frames_survive_any_cutting() {
+        let bytes = [&[1, 0, 0, 0, 2][..], b"ls", &[2, 0, 0, 0, 4, 0, 132, 0, 43], &[1, 0, 0, 0, 0]].concat();
+        let mut decoder = Decoder::default();
+        let mut frames = Vec::new();
+        for byte in bytes {
+            decoder.push(&[byte]);
+            frames.extend(decoder.next().unwrap());
+        }
+        assert_eq!(frames, [Frame::Data(b"ls".to_vec()), Frame::Size(132, 43), Frame::Data(vec![])]);
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        for wrong in [&b"ls -l\n"[..], &[1, 0xff, 0, 0, 0], &[2, 0, 0, 0, 1, 0], &[9, 0, 0, 0, 0]] {
+            let mut decoder = Decoder::default();
+            decoder.push(wrong);
+            assert_eq!(decoder.next().unwrap_err().code, "protocol-error", "{wrong:?}");
+        }
+    }
+}
