@@ -35,6 +35,8 @@ pub struct Spec {
     pub gate: Option<PathBuf>,
     /// The image's own command (overrideCommand: false).
     pub command: Option<Image>,
+    /// Capabilities that `inside` has and nothing it starts for people gets.
+    pub drop: Vec<String>,
 }
 
 /// The image's own command.

@@ -5,6 +5,7 @@ use crate::args::{Args, Opt, pair};
 use crate::failure::{Failure, NO_INPUT, NOT_EXECUTABLE, NOT_FOUND, Result};
 use crate::place::{Place, SPEC_VARIABLE};
 use crate::probe::{self, Mode};
+use crate::rights;
 use nix::unistd::{Gid, Uid, getegid, geteuid, setgroups, setresgid, setresuid};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -117,8 +118,9 @@ pub fn for_account(mut env: Env, current: &Account, target: &Account) -> Env {
     env
 }
 
-/// Becomes the account. There is no way back.
+/// Becomes the account, without the rights that are `inside`'s alone. There is no way back.
 pub fn switch(account: &Account) -> Result<()> {
+    rights::give_up()?;
     let (uid, gid) = (Uid::from_raw(account.uid), Gid::from_raw(account.gid));
     if (geteuid(), getegid()) == (uid, gid) {
         return Ok(());

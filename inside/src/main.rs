@@ -21,6 +21,7 @@ mod ports;
 mod probe;
 mod process;
 mod relay;
+mod rights;
 mod runner;
 mod service;
 mod term;

@@ -31,6 +31,9 @@ pub struct Inside {
     /// The image's own command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Command>,
+    /// Capabilities that the helper has and nothing it starts for people gets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
 }
 
 /// New ids for a user.

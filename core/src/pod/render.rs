@@ -14,8 +14,10 @@ use crate::workspace::{Limits, Workspace};
 
 mod folder;
 mod ide;
+mod rights;
 
 pub use folder::Folders;
+use rights::Rights;
 
 /// Where services keep what outlives a container.
 pub const STATE: &str = "/var/lib/steading";
@@ -131,7 +133,12 @@ fn told(
         service: Some(inside::Start::of(service, probe)),
         gate: waits.then(|| inside::GATE.to_owned()),
         command: own_command(admitted, setting.info, users),
+        drop: rights(admitted).withheld,
     }
+}
+
+fn rights(admitted: &Admitted) -> Rights {
+    rights::divide(admitted.cap_add(), &admitted.args().cap_drop, admitted.privileged())
 }
 
 /// The image's command where it is kept, behind the entry points that Features bring.
@@ -163,7 +170,7 @@ fn own_command(admitted: &Admitted, info: &ImageInfo, users: &Users) -> Option<i
 
 fn container(admitted: &Admitted, setting: &Setting<'_>, folders: &Folders, told: &Inside) -> ContainerSpec {
     let merged = admitted.merged();
-    let args = admitted.args();
+    let (args, rights) = (admitted.args(), rights(admitted));
     let slug = &setting.workspace.slug;
     let mut env: BTreeMap<String, String> = merged.container_env.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     env.extend(args.env.iter().filter_map(|(k, v)| Some((k.clone(), v.clone()?))));
@@ -187,8 +194,8 @@ fn container(admitted: &Admitted, setting: &Setting<'_>, folders: &Folders, told
         mounts: mounts(admitted, setting, folders),
         init: true,
         privileged: admitted.privileged(),
-        cap_add: admitted.cap_add().to_vec(),
-        cap_drop: args.cap_drop.clone(),
+        cap_add: rights.add,
+        cap_drop: rights.drop,
         devices: admitted.devices().to_vec(),
         security_opt: admitted.security_opt().to_vec(),
         hostname: args.hostname.clone().unwrap_or_else(|| slug.to_string()),

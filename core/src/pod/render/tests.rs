@@ -171,6 +171,16 @@ fn arguments_mounts_and_environments_arrive() {
 }
 
 #[test]
+fn a_container_without_capabilities_has_those_of_the_helper() {
+    let hardened = spec(json!({"runArgs": ["--cap-drop=ALL", "--cap-add=NET_BIND_SERVICE"]}));
+    assert_eq!(hardened.main.cap_drop, ["ALL"]);
+    assert!(hardened.main.cap_add.contains(&"SETUID".to_owned()), "{:?}", hardened.main.cap_add);
+    let told = told_of(&hardened).drop;
+    assert!(told.contains(&"SETUID".to_owned()) && !told.contains(&"NET_BIND_SERVICE".to_owned()), "{told:?}");
+    assert!(!spec(json!({})).main.env["STEADING_INSIDE"].contains("drop"), "nobody asked");
+}
+
+#[test]
 fn a_rebuild_is_a_new_container_and_a_claim_is_not() {
     let mut ws = workspace();
     let before = rendered(json!({}), &ws).0.hash;

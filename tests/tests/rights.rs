@@ -1,0 +1,45 @@
+//! What a configuration takes from its container, nobody in it has: only the helper, until it is done.
+
+use anyhow::{Result, ensure};
+use reqwest::Method;
+use serde_json::json;
+use steading_tests::{Browser, Settings, Terminal, journey};
+
+/// What `/proc/self/status` says of a process without any capability in reach.
+const NONE: &str = "CapInh:0\nCapPrm:0\nCapEff:0\nCapBnd:0\nCapAmb:0";
+const SHOW: &str = "grep ^Cap /proc/self/status | sed 's/\\t0*/0/'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_without_capabilities_opens() -> Result<()> {
+    journey(Settings::default(), async |world| {
+        let ws = world.run("hardened").await?;
+        Browser::signed_in(&world.steading).await?.sees_editor(&ws).await?;
+        world.says(&ws, "id -un; stat -c %U README.md", "vscode\nvscode").await?;
+        world.says(&ws, SHOW, NONE).await?;
+        world.comes_to_say(&ws, "sed 's/\\t0*/0/' ~/hook", "CapBnd:0").await?;
+        // The editor, and all that people start in it.
+        let editor = "grep -l /opt/steading/ide /proc/[0-9]*/cmdline 2>/dev/null | head -1 | cut -d/ -f3";
+        let bounds = format!("sed -n 's/^CapBnd:\\t0*/0/p' /proc/$({editor})/status");
+        world.says(&ws, &bounds, "0").await?;
+        let mut terminal = Terminal::open(&world.steading, ws.id()).await?;
+        terminal.types("grep CapBnd /proc/self/status; exit\n").await?;
+        terminal.shows("CapBnd:\t0000000000000000\r\n").await?;
+
+        // Not even root becomes somebody else, or owns what is another's.
+        let script = format!("{SHOW}; touch /tmp/mine; chown 1234 /tmp/mine; su vscode -c id; true");
+        let body = json!({ "cmd": [script], "user": "0" });
+        let said = world.api().ok(Method::POST, &format!("/workspaces/{}/exec", ws.id()), Some(body)).await?;
+        ensure!(said["stdout"].as_str() == Some(&format!("{NONE}\n")), "{said:#}");
+        let errors = said["stderr"].as_str().unwrap_or_default();
+        ensure!(errors.contains("chown: ") && errors.contains("su: "), "{said:#}");
+
+        // It is stopped and started as any other.
+        let api = world.api();
+        api.change(ws.id(), "stop").await?;
+        api.until(ws.id(), &["stopped"]).await?;
+        api.change(ws.id(), "start").await?;
+        let ws = api.until(ws.id(), &["running"]).await?;
+        world.says(&ws, SHOW, NONE).await
+    })
+    .await
+}
