@@ -213,6 +213,15 @@ pub struct BuildRequest {
     pub labels: BTreeMap<String, String>,
 }
 
+/// An image that this installation built, by one of its names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BuiltImage {
+    /// The name.
+    pub name: ImageRef,
+    /// What containers are started by.
+    pub id: String,
+}
+
 /// What state a container is in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
@@ -359,6 +368,13 @@ pub trait Runtime: Send + Sync + 'static {
     /// Builds an image; the context is a tar archive. Output goes to the log as stream `build`.
     /// Dropping the future cancels the build.
     async fn build(&self, request: &BuildRequest, context: ByteStream, log: &dyn LogSink) -> Result<ImageInfo>;
+
+    /// The images that this installation built, once for each name.
+    async fn built(&self) -> Result<Vec<BuiltImage>>;
+
+    /// Takes a name from an image that this installation built; with its last name the image goes. `false`
+    /// if it stays, because a container was made from it or because it is not this installation's.
+    async fn forget(&self, image: &ImageRef) -> Result<bool>;
 
     /// What is there of one workspace. Never fails on absence.
     async fn observe(&self, id: WorkspaceId) -> Result<Observed>;

@@ -173,6 +173,7 @@ promises! {
     image::an_image_says_what_it_is,
     image::a_pull_from_nowhere_fails,
     image::a_build_makes_an_image,
+    image::an_image_that_was_built_can_be_forgotten,
     image::a_failing_build_says_where,
 }
 

@@ -1,6 +1,7 @@
 //! Docker Engine, 20.10 and newer.
 
 mod build;
+mod built;
 mod carrier;
 mod container;
 mod credential;
@@ -33,8 +34,8 @@ use steading_core::image::ImageRef;
 use steading_core::log::LogSink;
 use steading_core::pod::PodSpec;
 use steading_core::runtime::{
-    BuildRequest, ByteStream, Duplex, Exec, ImageInfo, Observed, Process, Result, Runtime, RuntimeEvent, RuntimeInfo,
-    ToolMount,
+    BuildRequest, BuiltImage, ByteStream, Duplex, Exec, ImageInfo, Observed, Process, Result, Runtime, RuntimeEvent,
+    RuntimeInfo, ToolMount,
 };
 
 use self::engine::Engine;
@@ -111,6 +112,14 @@ impl Runtime for Docker {
 
     async fn build(&self, request: &BuildRequest, context: ByteStream, log: &dyn LogSink) -> Result<ImageInfo> {
         self.make(request, context, log).await
+    }
+
+    async fn built(&self) -> Result<Vec<BuiltImage>> {
+        self.own_images().await
+    }
+
+    async fn forget(&self, image: &ImageRef) -> Result<bool> {
+        self.drop_image(image).await
     }
 
     async fn observe(&self, id: WorkspaceId) -> Result<Observed> {

@@ -10,7 +10,7 @@ mod pod;
 mod runtime;
 mod stream;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,6 +36,8 @@ pub enum Op {
     Inspect,
     Pull,
     Build,
+    Built,
+    Forget,
     Observe,
     Up,
     Pause,
@@ -80,6 +82,8 @@ struct Shared {
 struct World {
     pods: BTreeMap<WorkspaceId, Pod>,
     images: HashMap<String, ImageInfo>,
+    /// Names that builds gave.
+    built: BTreeSet<String>,
     faults: HashMap<Op, VecDeque<RuntimeError>>,
     calls: HashMap<Op, u64>,
     last: Option<DateTime<Utc>>,

@@ -64,6 +64,13 @@ impl Names {
         format!("steading-{}/empty", self.installation)
     }
 
+    /// Whether an image's name is one that only we give.
+    pub fn is_own_image(&self, name: &str) -> bool {
+        name.strip_prefix("steading-")
+            .and_then(|rest| rest.strip_prefix(self.installation.as_str()))
+            .is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// A volume of tools with this content.
     pub fn tools(&self, fingerprint: &str) -> String {
         format!("{}{}", self.tools_prefix(), &fingerprint[..fingerprint.len().min(12)])

@@ -39,9 +39,6 @@ use wire::{Call, Wire};
 /// The stream of the log that fetches write to.
 pub(crate) const STREAM: &str = "clone";
 
-/// What is kept of repositories that nobody used for long, in bytes.
-const KEEP: u64 = 20 << 30;
-
 /// A reference pinned to a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pinned {
@@ -75,7 +72,7 @@ pub(crate) struct Inner {
 }
 
 impl Git {
-    /// Opens the cache in the data folder, and clears up what a crash or a long time left there.
+    /// Opens the cache in the data folder, and clears up what a crash left there.
     ///
     /// # Errors
     /// [`GitError::Disk`] if the folder cannot be made.
@@ -88,7 +85,6 @@ impl Git {
             trusted: Arc::new(access::trusted(&config.mirrors).collect()),
         };
         let mirrors = Mirrors::new(folder.clone());
-        mirrors.sweep(KEEP)?;
         let scratch = Scratch::new(&folder.join("tmp"))?;
         let blank = Mirror { path: scratch.path().join("blank.git") };
         blank.init()?;

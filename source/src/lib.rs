@@ -18,6 +18,7 @@ mod report;
 pub mod resolve;
 mod scratch;
 pub mod templates;
+mod tidy;
 pub mod tree;
 
 pub use checkout::Checkout;

@@ -25,6 +25,7 @@ use crate::leases::Lease;
 use crate::rows::{entry, event, port, ticket, tombstone, workspace};
 
 mod document;
+mod images;
 mod list;
 mod settled;
 mod story;

@@ -12,7 +12,7 @@ use steading_core::report;
 use steading_core::runtime::{Runtime, RuntimeError, ToolMount};
 use steading_source::Resolver;
 use steading_store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Owner;
 
@@ -27,6 +27,8 @@ pub(crate) struct Context {
     /// Work that costs: resolving, building, starting, cloning. Following a hook costs nothing and
     /// takes no permit, or eight hooks that never end would stop all else.
     pub(crate) heavy: Semaphore,
+    /// Rung when something may have come to be of no use.
+    pub(crate) untidy: Notify,
     tools: tokio::sync::Mutex<Option<Vec<ToolMount>>>,
     owners: Mutex<HashMap<String, Owner>>,
     driven: Mutex<HashMap<WorkspaceId, Arc<AtomicBool>>>,
@@ -38,6 +40,7 @@ impl Context {
         Self {
             holder: format!("worker-{}-{}", std::process::id(), &uuid::Uuid::new_v4().simple().to_string()[..8]),
             heavy: Semaphore::new(permits),
+            untidy: Notify::new(),
             tools: tokio::sync::Mutex::default(),
             owners: Mutex::default(),
             driven: Mutex::default(),

@@ -5,6 +5,7 @@
 //! workers may run, and any of them may die at any moment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use steading_core::config::Config;
 use steading_core::runtime::Runtime;
@@ -63,6 +64,7 @@ impl Worker {
         let handler = move |job| jobs::handle(context.clone(), token.clone(), job);
         let jobs = self.context.store.jobs(RINGS).run(handler, stop.clone());
         let sweep = periodic::sweep::run(self.context.clone(), stop.clone());
+        let tidy = periodic::tidy::run(self.context.clone(), stop.clone());
         let watch = periodic::watch::run(self.context.clone(), stop.clone());
         let tools = async {
             // So that the first workspace does not wait for them.
@@ -70,7 +72,14 @@ impl Worker {
                 tracing::warn!(error = %report::chain(&error), "the workspace tools are not there yet");
             }
         };
-        tokio::join!(jobs, sweep, watch, tools);
+        tokio::join!(jobs, sweep, tidy, watch, tools);
+    }
+
+    /// Removes what is of no use any more, as happens every hour: images that were built and that no record
+    /// names, now and `sure` later; repositories and large files beyond what the cache may hold.
+    pub async fn tidy(&self, sure: Duration) {
+        periodic::tidy::cache(&self.context).await;
+        periodic::tidy::images(&self.context, sure).await;
     }
 
     /// Drives one workspace until it rests, as a ring for it does.

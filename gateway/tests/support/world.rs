@@ -24,8 +24,8 @@ use steading_core::log::LogSink;
 use steading_core::pod::PodSpec;
 use steading_core::routes::{Route, Routes, RoutesError, Stale};
 use steading_core::runtime::{
-    BuildRequest, ByteStream, Duplex, Exec, ImageInfo, Observed, Process, Runtime, RuntimeError, RuntimeEvent,
-    RuntimeInfo, ToolMount,
+    BuildRequest, BuiltImage, ByteStream, Duplex, Exec, ImageInfo, Observed, Process, Runtime, RuntimeError,
+    RuntimeEvent, RuntimeInfo, ToolMount,
 };
 use steading_core::{Desired, Owner, Phase, Secret, Slug, UserId, WorkspaceId};
 use steading_gateway::Gateway;
@@ -129,6 +129,12 @@ impl Runtime for Doors {
         Err(NOT_HERE)
     }
     async fn build(&self, _: &BuildRequest, _: ByteStream, _: &dyn LogSink) -> Answer<ImageInfo> {
+        Err(NOT_HERE)
+    }
+    async fn built(&self) -> Answer<Vec<BuiltImage>> {
+        Err(NOT_HERE)
+    }
+    async fn forget(&self, _: &ImageRef) -> Answer<bool> {
         Err(NOT_HERE)
     }
     async fn observe(&self, _: WorkspaceId) -> Answer<Observed> {

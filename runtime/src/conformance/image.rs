@@ -76,6 +76,35 @@ pub async fn a_build_makes_an_image(trial: &Trial<'_>) -> Kept {
     Ok(())
 }
 
+pub async fn an_image_that_was_built_can_be_forgotten(trial: &Trial<'_>) -> Kept {
+    let request = request(trial);
+    // Unlike any other trial's, so that it has one name.
+    let dockerfile = format!("FROM {}\nENV TRIAL={}\n", trial.fixture.image, trial.spec.slug);
+    let info = trial.runtime.build(&request, context(&dockerfile)?, &Lines::default()).await?;
+    let is_listed = async || {
+        let built = trial.runtime.built().await?;
+        Ok::<_, RuntimeError>(built.iter().any(|image| image.name == request.tag && image.id == info.id))
+    };
+    ensure!(is_listed().await?, "it is not among {:?}", trial.runtime.built().await?);
+
+    let mut spec = trial.spec.clone();
+    spec.main.image = ImageRef::new(info.id.clone());
+    trial.runtime.up(&spec).await?;
+    ensure!(!trial.runtime.forget(&request.tag).await?, "the image of a container went");
+    trial.runtime.down(trial.id(), std::time::Duration::from_secs(5)).await?;
+    ensure!(!trial.runtime.forget(&request.tag).await?, "the image of a stopped container went");
+    ensure!(is_listed().await?, "it stays, and is not listed");
+    trial.runtime.remove(trial.id()).await?;
+
+    ensure!(trial.runtime.forget(&request.tag).await?, "it stays, and nothing is of it");
+    ensure!(!is_listed().await?, "it is listed, and gone");
+    ensure!(trial.runtime.inspect(&request.tag).await?.is_none(), "it is there");
+    ensure!(trial.runtime.forget(&request.tag).await?, "what is gone cannot be forgotten");
+    ensure!(!trial.runtime.forget(&trial.fixture.image).await?, "somebody else's image was forgotten");
+    ensure!(trial.runtime.inspect(&trial.fixture.image).await?.is_some(), "somebody else's image went");
+    Ok(())
+}
+
 pub async fn a_failing_build_says_where(trial: &Trial<'_>) -> Kept {
     let dockerfile = format!("FROM {}\nRUN false\n", trial.fixture.image);
     match trial.runtime.build(&request(trial), context(&dockerfile)?, &Lines::default()).await {

@@ -18,7 +18,7 @@ use super::{Docker, credential};
 use crate::error;
 
 impl Docker {
-    /// Builds an image. Dropping the future hangs up, and the engine cancels what nobody waits for.
+    /// Builds an image, and labels it as ours. Dropping the future hangs up, and the engine cancels what nobody waits for.
     pub(super) async fn make(
         &self,
         request: &BuildRequest,
@@ -29,13 +29,15 @@ impl Docker {
         let map = |values: &std::collections::BTreeMap<String, String>| -> HashMap<String, String> {
             values.clone().into_iter().collect()
         };
+        let mut labels = map(&request.labels);
+        labels.extend(self.names.own());
         let session = uuid::Uuid::new_v4().simple().to_string();
         let mut options = BuildImageOptionsBuilder::new()
             .dockerfile(&request.dockerfile)
             .t(request.tag.as_str())
             .rm(true)
             .buildargs(&map(&request.args))
-            .labels(&map(&request.labels))
+            .labels(&labels)
             .version(BuilderVersion::BuilderBuildKit)
             .session(&session);
         if let Some(target) = &request.target {

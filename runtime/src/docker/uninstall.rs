@@ -10,7 +10,7 @@ use crate::error;
 
 impl Docker {
     /// Removes everything that this installation has on the engine: every workspace with its volumes,
-    /// the tools, the network and its firewall rules. Images that were built or pulled stay.
+    /// the tools, the images that were built, the network and its firewall rules. Images that were pulled stay.
     ///
     /// # Errors
     /// Those of the engine; what was removed before stays removed.
@@ -32,9 +32,14 @@ impl Docker {
         }
         let options = ListImagesOptionsBuilder::new().filters(&filter).build();
         for image in client.list_images(Some(options)).await.map_err(error::engine)? {
-            match client.remove_image(&image.id, None::<RemoveImageOptions>, None).await {
-                Err(missing) if error::is_missing(&missing) => {}
-                other => drop(other.map_err(error::engine)?),
+            // Whoever made an image of their own from a workspace has our label on it, and another name.
+            for name in image.repo_tags.into_iter().filter(|name| self.names.is_own_image(name)) {
+                match client.remove_image(&name, None::<RemoveImageOptions>, None).await {
+                    Err(gone) if error::is_missing(&gone) => {}
+                    // Somebody made a container of their own from it.
+                    Err(used) if error::is_conflict(&used) => {}
+                    other => drop(other.map_err(error::engine)?),
+                }
             }
         }
         if self.isolate && self.engine.is_local() {

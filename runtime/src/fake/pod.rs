@@ -43,6 +43,11 @@ impl Pod {
         self.containers.is_empty() && self.volumes.is_empty()
     }
 
+    /// Whether a container is made from this image.
+    pub fn is_of(&self, image: &str) -> bool {
+        self.main().is_some() && self.spec.as_ref().is_some_and(|spec| spec.main.image.as_str() == image)
+    }
+
     pub fn observed(&self) -> Observed {
         let there = self.main().is_some();
         Observed {

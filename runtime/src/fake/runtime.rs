@@ -13,8 +13,8 @@ use steading_core::image::ImageRef;
 use steading_core::log::LogSink;
 use steading_core::pod::PodSpec;
 use steading_core::runtime::{
-    BuildRequest, ByteStream, ContainerState, Duplex, Exec, ImageInfo, InstanceId, Observed, Process, Result, Runtime,
-    RuntimeError, RuntimeEvent, RuntimeInfo, ToolMount,
+    BuildRequest, BuiltImage, ByteStream, ContainerState, Duplex, Exec, ImageInfo, InstanceId, Observed, Process,
+    Result, Runtime, RuntimeError, RuntimeEvent, RuntimeInfo, ToolMount,
 };
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -100,8 +100,33 @@ impl Runtime for Fake {
         }
         info.labels.extend(request.labels.clone());
         self.add_image(request.tag.as_str(), info.clone());
+        self.world().built.insert(request.tag.as_str().to_owned());
         self.point(Op::Build, "done").await;
         Ok(info)
+    }
+
+    async fn built(&self) -> Result<Vec<BuiltImage>> {
+        self.enter(Op::Built).await?;
+        let world = self.world();
+        let found = world.built.iter().filter_map(|name| Some((name, world.images.get(name)?)));
+        Ok(found.map(|(name, info)| BuiltImage { name: ImageRef::new(name), id: info.id.clone() }).collect())
+    }
+
+    async fn forget(&self, image: &ImageRef) -> Result<bool> {
+        self.enter(Op::Forget).await?;
+        let mut world = self.world();
+        let Some(id) = world.images.get(image.as_str()).map(|info| info.id.clone()) else { return Ok(true) };
+        let names = world.images.iter().filter(|(name, info)| info.id == id && **name != id).count();
+        let is_used = world.pods.values().any(|pod| pod.is_of(&id));
+        if !world.built.contains(image.as_str()) || (names == 1 && is_used) {
+            return Ok(false);
+        }
+        world.built.remove(image.as_str());
+        world.images.remove(image.as_str());
+        if names == 1 {
+            world.images.remove(&id);
+        }
+        Ok(true)
     }
 
     async fn observe(&self, id: WorkspaceId) -> Result<Observed> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bollard::query_parameters::TagImageOptionsBuilder;
 use futures::StreamExt as _;
 use steading_core::image::ImageRef;
 use steading_core::runtime::{BuildRequest, ByteStream, Runtime as _, RuntimeError};
@@ -121,4 +122,22 @@ async fn mirrors_stand_in_for_images() {
     let request = request(&world);
     world.docker.build(&request, context(&format!("FROM {far}\nRUN true\n")), &Lines::default()).await.unwrap();
     world.drop_images(request.tag.as_str()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_built_is_taken_away_with_the_installation() {
+    let Some(world) = World::new().await else { return };
+    let request = request(&world);
+    let text = format!("FROM {}\nENV OF={}\n", world.fixture.image, world.installation);
+    let built = world.docker.build(&request, context(&text), &Lines::default()).await.unwrap();
+    assert_eq!(built.labels["dev.steading/installation"], world.installation);
+    // A copy of somebody's own bears the label as well.
+    let theirs = format!("somebodys-{}", world.installation);
+    let tag = TagImageOptionsBuilder::new().repo(&theirs).tag("1").build();
+    world.engine.tag_image(request.tag.as_str(), Some(tag)).await.unwrap();
+    world.docker.uninstall().await.unwrap();
+    assert_eq!(world.docker.inspect(&request.tag).await.unwrap(), None);
+    let kept = ImageRef::new(format!("{theirs}:1"));
+    assert!(world.docker.inspect(&kept).await.unwrap().is_some(), "somebody else's image went");
+    world.drop_images(&theirs).await;
 }

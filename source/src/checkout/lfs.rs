@@ -22,6 +22,7 @@ use super::survey::{Pointer, Survey};
 use crate::error::GitError;
 use crate::git::access::{Address, Login};
 use crate::git::{Git, STREAM};
+use crate::tidy;
 
 const KIND: &str = "application/vnd.git-lfs+json";
 /// Hosts take at most this many in one question.
@@ -91,6 +92,7 @@ pub(super) async fn fetch(
         .iter()
         .map(|pointer| (pointer.blob, place(&store, &pointer.oid)))
         .filter(|(_, path)| path.exists())
+        .inspect(|(_, path)| tidy::touch(path))
         .collect();
     let missing: Vec<&Pointer> = found.pointers.iter().filter(|pointer| !here.contains_key(&pointer.blob)).collect();
     (here, vec![remark(&missing, found.pointers.len(), work, failure.as_ref())])

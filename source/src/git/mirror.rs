@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use steading_core::source::{Commit, GitUrl};
 
 use crate::error::GitError;
+use crate::tidy::Kept;
 
 /// All cached repositories.
 #[derive(Debug)]
@@ -71,30 +72,26 @@ impl Mirrors {
         }
     }
 
-    /// Removes the mirrors that were not used for the longest time until the rest takes at most
-    /// `keep` bytes. Those in use stay.
-    pub fn sweep(&self, keep: u64) -> io::Result<()> {
+    /// The mirrors, when each was last of use, and what each takes.
+    pub fn kept(&self) -> io::Result<Vec<Kept>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|end| end == "git") {
                 let used = fs::metadata(path.join("used")).and_then(|m| m.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-                found.push((used, size_of(&path), path));
+                found.push(Kept { used, size: size_of(&path), path });
             }
         }
-        found.sort();
-        let mut total: u64 = found.iter().map(|(_, size, _)| size).sum();
-        for (_, size, path) in found {
-            if total <= keep {
-                break;
-            }
-            let lock = File::create(path.with_extension("lock"))?;
-            if lock.try_lock().is_ok() {
-                fs::remove_dir_all(&path)?;
-                total -= size;
-            }
+        Ok(found)
+    }
+
+    /// Removes a mirror, unless somebody writes into it; says whether it did.
+    pub fn remove(&self, path: &Path) -> io::Result<bool> {
+        let lock = File::create(path.with_extension("lock"))?;
+        if lock.try_lock().is_err() {
+            return Ok(false);
         }
-        Ok(())
+        fs::remove_dir_all(path).map(|()| true)
     }
 }
 

@@ -178,6 +178,7 @@ impl<'a> Journey<'a> {
             Step::Settle(Phase::Deleted) => {
                 self.record(self.showing(Phase::Deleted), Vec::new()).await?;
                 self.context.store.workspaces().purge(&self.lease).await?;
+                self.context.untidy.notify_one();
                 return Ok(Some(Rest::Settled(Phase::Deleted)));
             }
             Step::Settle(phase) => {
@@ -258,6 +259,10 @@ impl<'a> Journey<'a> {
                 }
                 self.record(done.changes, done.events).await?;
             }
+        }
+        if step == Step::Build && self.ws.rebuilds > 0 {
+            // The image from before may be nobody's now.
+            self.context.untidy.notify_one();
         }
         if matches!(step, Step::Up | Step::Pause | Step::Resume | Step::Down | Step::Remove) {
             self.sight = None;
