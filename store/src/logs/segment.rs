@@ -158,7 +158,11 @@ impl End {
     }
 
     fn write(&mut self, text: &mut String) -> io::Result<()> {
-        self.file.write_all(text.as_bytes())?;
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
+            // The lines come again: what a full disk took of them would be there twice.
+            self.file.set_len(self.length)?;
+            return Err(error);
+        }
         self.length += text.len() as u64;
         text.clear();
         Ok(())

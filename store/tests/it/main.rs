@@ -8,6 +8,7 @@ mod world;
 
 mod answers;
 mod feed;
+mod full;
 mod leases;
 mod logs;
 mod queue;
