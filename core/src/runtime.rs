@@ -306,7 +306,8 @@ pub enum Chunk {
     Stderr(Bytes),
 }
 
-/// A command that runs in a container. Dropping it leaves the command running.
+/// A command that runs in a container. Dropping it leaves the command running and ends its standard input,
+/// unless it has a terminal; so does the end of this process, however it comes.
 pub struct Process {
     /// Standard input; shutting it down sends end of file.
     pub stdin: Option<Box<dyn AsyncWrite + Send + Unpin>>,

@@ -155,6 +155,7 @@ promises! {
     command::outputs_are_told_apart,
     command::a_command_has_both_environments,
     command::input_goes_in_and_ends,
+    command::input_ends_with_whoever_gave_it,
     command::a_terminal_has_a_size,
     command::an_unknown_program_is_not_found,
     command::nothing_runs_in_a_stopped_container,

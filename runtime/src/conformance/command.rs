@@ -66,6 +66,20 @@ pub async fn input_goes_in_and_ends(trial: &Trial<'_>) -> Kept {
     Ok(())
 }
 
+pub async fn input_ends_with_whoever_gave_it(trial: &Trial<'_>) -> Kept {
+    trial.runtime.up(&trial.spec).await?;
+    let command = words(&["sh", "-c", "cat; echo over > /over"]);
+    let process = trial.runtime.exec(trial.id(), Exec { command, stdin: true, ..Exec::default() }).await?;
+    drop(process);
+    for _ in 0..100 {
+        if trial.shell("cat /over").await?.stdout == "over\n" {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err("the command waits for input that nobody gives".into())
+}
+
 pub async fn a_terminal_has_a_size(trial: &Trial<'_>) -> Kept {
     trial.runtime.up(&trial.spec).await?;
     let command = words(&["sh", "-c", "sleep 0.5; stty size; echo err >&2"]);

@@ -13,8 +13,8 @@ use crate::rows::workspace::{Column, Entity};
 const BATCH: u64 = 200;
 
 impl Workspaces<'_> {
-    /// The images that any record names, as the runtime calls them: what its container was made from, and
-    /// what the next one will be.
+    /// The images that any record names, as the runtime calls them: what its container was made from, what the
+    /// next one will be, and what a rebuild that fails goes back to.
     pub async fn images(&self) -> Result<BTreeSet<ImageRef>, StoreError> {
         let mut named = BTreeSet::new();
         let mut after = uuid::Uuid::nil();

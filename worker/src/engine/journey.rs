@@ -121,7 +121,12 @@ impl<'a> Journey<'a> {
     /// Records changes and events; nothing is written if there are none.
     pub(super) async fn record(&mut self, changes: Vec<Change>, events: Vec<EventKind>) -> Result<(), StoreError> {
         if !changes.is_empty() || !events.is_empty() {
+            let had_two = self.ws.facts.last.is_some();
             self.ws = self.context.store.workspaces().record(&self.lease, &self.ws, changes, events).await?;
+            if had_two && self.ws.facts.last.is_none() {
+                // One of the images is nobody's now.
+                self.context.untidy.notify_one();
+            }
         }
         Ok(())
     }
@@ -259,10 +264,6 @@ impl<'a> Journey<'a> {
                 }
                 self.record(done.changes, done.events).await?;
             }
-        }
-        if step == Step::Build && self.ws.rebuilds > 0 {
-            // The image from before may be nobody's now.
-            self.context.untidy.notify_one();
         }
         if matches!(step, Step::Up | Step::Pause | Step::Resume | Step::Down | Step::Remove) {
             self.sight = None;
