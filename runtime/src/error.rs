@@ -126,8 +126,9 @@ pub fn pull(image: &ImageRef, error: Error) -> RuntimeError {
     RuntimeError::Pull { image: image.clone(), reason, class }
 }
 
-/// Whether the engine's disk is full.
+/// Whether the engine's disk is full, in the words of the engine or of a program of the system.
 pub fn is_full(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
     text.contains("no space left on device") || text.contains("disk quota exceeded")
 }
 

@@ -16,6 +16,10 @@ mod world;
 mod away;
 #[path = "docker/builds.rs"]
 mod builds;
+#[path = "docker/full.rs"]
+mod full;
+#[path = "docker/inside.rs"]
+mod inside;
 #[path = "docker/isolation.rs"]
 mod isolation;
 #[path = "docker/lifecycle.rs"]

@@ -84,8 +84,13 @@ impl Docker {
 fn failure(failed: Error, progress: &Progress) -> RuntimeError {
     let text = error::message(&failed);
     let answered = error::status(&failed).is_some() || matches!(failed, Error::DockerStreamError { .. });
-    if error::is_full(&text) || !answered {
+    let told = progress.failure().unwrap_or_else(|| text.clone());
+    // An instruction that finds no room says so itself; it writes to the engine's disk as well.
+    if error::is_full(&text) || error::is_full(&told) {
+        return RuntimeError::DiskFull(told);
+    }
+    if !answered {
         return error::engine(failed);
     }
-    RuntimeError::Build(progress.failure().unwrap_or(text))
+    RuntimeError::Build(told)
 }
