@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::secret::Secret;
 
 mod check;
+mod credential;
 pub mod layers;
+
+pub use credential::Credential;
 
 /// Everything that can be configured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub struct Config {
     pub ide: Ide,
     /// Where repositories may come from.
     pub source: Source,
+    /// Who commits in workspaces.
+    pub git: Git,
     /// What configurations may ask of the host.
     pub policy: Policy,
     /// What a workspace gets.
@@ -155,9 +160,12 @@ pub struct Source {
     pub allow_local: Option<bool>,
     /// Seconds before a silent remote is given up.
     pub timeout_seconds: u32,
-    /// The largest repository, in MiB as fetched.
+    /// The largest repository, in MiB: as fetched, and again as its files.
     pub max_mib: u64,
-    /// Credentials by host (`git.example.com`, `git.example.com:3000`).
+    /// Minutes before a fetch is given up, however steadily it goes on.
+    pub fetch_minutes: u32,
+    /// Credentials by host (`git.example.com`, `git.example.com:3000`); without a port they are for the
+    /// scheme's own.
     pub credentials: BTreeMap<String, Credential>,
 }
 
@@ -168,21 +176,20 @@ impl Default for Source {
             allow_local: None,
             timeout_seconds: 30,
             max_mib: 4096,
+            fetch_minutes: 60,
             credentials: BTreeMap::new(),
         }
     }
 }
 
-/// How to sign in at one Git host.
+/// Who commits in workspaces, where the image does not say it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Credential {
-    /// User name over HTTP; `git` for SSH if empty.
-    pub username: String,
-    /// Password or token over HTTP.
-    pub password: Secret<String>,
-    /// Private key file for SSH.
-    pub ssh_key: PathBuf,
+pub struct Git {
+    /// `user.name` of commits; empty leaves it to the image.
+    pub user_name: String,
+    /// `user.email` of commits; empty leaves it to the image.
+    pub user_email: String,
 }
 
 /// What configurations may ask of the host.

@@ -21,6 +21,12 @@ pub enum GitError {
         /// The host, as credentials are configured for it.
         host: String,
     },
+    /// The host wants credentials, and those that are configured are not sent without encryption.
+    #[error("{host} wants credentials, and those configured for it are not sent over plain http")]
+    CredentialsKept {
+        /// The host, as credentials are configured for it.
+        host: String,
+    },
     /// SSH needs a key, and none is configured.
     #[error("{host} wants an SSH key, and none is configured")]
     NoKey {
@@ -131,6 +137,7 @@ impl Fault for GitError {
             | Self::Cache(_)
             | Self::Cancelled => Class::Transient,
             Self::CredentialsRefused { .. }
+            | Self::CredentialsKept { .. }
             | Self::NoKey { .. }
             | Self::Forbidden { .. }
             | Self::HostKeyChanged { .. }
@@ -150,7 +157,7 @@ impl Fault for GitError {
         match self {
             Self::NotFound { .. } => "repository-not-found",
             Self::CredentialsRefused { .. } => "credentials-refused",
-            Self::NoKey { .. } => "credentials-needed",
+            Self::CredentialsKept { .. } | Self::NoKey { .. } => "credentials-needed",
             Self::RefNotFound { .. } => "ref-not-found",
             Self::Empty(_) => "repository-empty",
             Self::Unreachable { .. } => "host-unreachable",
@@ -180,7 +187,11 @@ impl Fault for GitError {
             ),
             Self::CredentialsRefused { host } => format!(
                 "Check that source.credentials.\"{host}\" has a user name and a valid token, or for SSH a key file \
-                 that this server can read, and that they may read the repository."
+                 that this server can read with its ssh_passphrase, and that they may read the repository."
+            ),
+            Self::CredentialsKept { host } => format!(
+                "Use the https:// address; if the host has none, set source.credentials.\"{host}\".allow_http, and \
+                 everybody on the way can read the token."
             ),
             Self::NoKey { host } => {
                 format!("Set source.credentials.\"{host}\".ssh_key to a private key file, or use the https:// address.")

@@ -141,7 +141,7 @@ impl Git {
 
     /// The address of a repository, if it may be fetched from.
     pub(crate) fn address(&self, url: &GitUrl) -> Result<Address, GitError> {
-        let address = Address::of(url, &self.inner.stand_ins, &self.inner.settings.credentials);
+        let address = Address::of(url, &self.inner.stand_ins, &self.inner.settings);
         if address.url.scheme() == "file" && !self.inner.may_local {
             return Err(GitError::Local(address.shown()));
         }

@@ -20,7 +20,7 @@ use url::Url;
 use super::plan::inside;
 use super::survey::{Pointer, Survey};
 use crate::error::GitError;
-use crate::git::access::{Address, Login};
+use crate::git::access::{Address, https};
 use crate::git::{Git, STREAM};
 use crate::tidy;
 
@@ -134,14 +134,13 @@ async fn bring(
         return copy_local(&address, &wanted, store);
     }
     let endpoint = endpoint(&address, configured)?;
-    let login = address.login.as_ref().filter(|_| endpoint.host_str() == address.url.host_str());
     let mut wanted = wanted;
     while !wanted.is_empty() {
         let rest = wanted.split_off(wanted.len().min(BATCH));
-        let found = ask(git, &endpoint, login, &address.host, wanted).await?;
+        let found = ask(git, &endpoint, &address, wanted).await?;
         let fetches = found.into_iter().filter_map(|mut found| {
             let action = found.actions.remove("download")?;
-            Some(download(git, found.oid, found.size, action, &endpoint, login, &address.host, store))
+            Some(download(git, found.oid, found.size, action, &address, store))
         });
         let mut done = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
         while let Some(one) = done.next().await {
@@ -159,12 +158,8 @@ fn endpoint(address: &Address, configured: Option<&str>) -> Result<Url, GitError
     let base = match configured {
         Some(url) => url.to_string(),
         None => {
-            let host = address.url.host_str().unwrap_or_default();
-            let base = match address.url.scheme() {
-                "ssh" => format!("https://{host}{}", address.url.path()),
-                _ => address.url.to_string(),
-            };
-            let base = base.trim_end_matches('/');
+            let base = https(&address.url).unwrap_or_else(|| address.url.clone());
+            let base = base.as_str().trim_end_matches('/');
             if base.ends_with(".git") { format!("{base}/info/lfs") } else { format!("{base}.git/info/lfs") }
         }
     };
@@ -172,19 +167,13 @@ fn endpoint(address: &Address, configured: Option<&str>) -> Result<Url, GitError
         .map_err(|_| GitError::NotRepository(address.shown()))
 }
 
-async fn ask(
-    git: &Git,
-    endpoint: &Url,
-    login: Option<&Login>,
-    host: &str,
-    objects: Vec<Object>,
-) -> Result<Vec<Found>, GitError> {
-    let client = &git.inner.client;
+async fn ask(git: &Git, endpoint: &Url, address: &Address, objects: Vec<Object>) -> Result<Vec<Found>, GitError> {
+    let (client, host) = (&git.inner.client, address.host.as_str());
     let question = Question { operation: "download", transfers: ["basic"], objects };
     let mut request = client.request(Method::POST, endpoint, host)?.json(&question).header("Accept", KIND);
     request = request.header("Content-Type", KIND);
-    if let Some(login) = login {
-        request = request.basic_auth(&login.username, Some(login.password.reveal()));
+    if let Some(basic) = address.basic_at(endpoint) {
+        request = request.basic_auth(&basic.username, Some(basic.password.reveal()));
     }
     let response = client.send(request, host).await?;
     let status = response.status();
@@ -199,17 +188,15 @@ async fn ask(
     Ok(answer.objects)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one file, from one place, with one login, to one place")]
 async fn download(
     git: &Git,
     oid: String,
     size: u64,
     action: Action,
-    endpoint: &Url,
-    login: Option<&Login>,
-    host: &str,
+    address: &Address,
     store: &Path,
 ) -> Result<(), GitError> {
+    let host = address.host.as_str();
     let failed = |reason: &str| GitError::Remote { host: host.to_owned(), reason: reason.to_owned() };
     let is_oid = oid.len() == 64 && oid.bytes().all(|b| b.is_ascii_hexdigit());
     let url = Url::parse(&action.href).map_err(|_| failed("it names no address for a large file"))?;
@@ -222,8 +209,8 @@ async fn download(
     for (name, value) in &action.header {
         request = request.header(name, value);
     }
-    if let Some(login) = login.filter(|_| !has_own && url.origin() == endpoint.origin()) {
-        request = request.basic_auth(&login.username, Some(login.password.reveal()));
+    if let Some(basic) = address.basic_at(&url).filter(|_| !has_own) {
+        request = request.basic_auth(&basic.username, Some(basic.password.reveal()));
     }
     let response = client.send(request, host).await?;
     if !response.status().is_success() {

@@ -2,7 +2,8 @@
 
 use steading_core::Source;
 use steading_core::source::{GitSource, GitUrl};
-use url::Url;
+
+use crate::git::access::https;
 
 /// A submodule as the file names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,7 +66,7 @@ fn is_safe(path: &str) -> bool {
 
 /// Where a submodule comes from, seen from its parent. An SSH address of a host for which there is no
 /// key is tried over HTTPS: that is where public repositories can be read.
-pub(super) fn source(url: &str, parent: &GitSource, has_key: impl Fn(&str) -> bool) -> Option<GitSource> {
+pub(super) fn source(url: &str, parent: &GitSource, has_key: impl Fn(&GitUrl) -> bool) -> Option<GitSource> {
     let text = if url.starts_with("./") || url.starts_with("../") {
         relative(url, &parent.url)?
     } else {
@@ -73,10 +74,8 @@ pub(super) fn source(url: &str, parent: &GitSource, has_key: impl Fn(&str) -> bo
         url.replace('#', "%23")
     };
     let Ok(Source::Git(mut source)) = Source::parse(&text, parent.url.is_local()) else { return None };
-    let found = source.url.reveal();
-    if found.scheme() == "ssh" && !has_key(&source.url.host()) {
-        let https = format!("https://{}{}", found.host_str()?, found.path());
-        source.url = GitUrl::new(Url::parse(&https).ok()?);
+    if source.url.reveal().scheme() == "ssh" && !has_key(&source.url) {
+        source.url = GitUrl::new(https(source.url.reveal())?);
     }
     Some(source)
 }

@@ -7,7 +7,7 @@ use devcontainer::Diagnostic;
 use git2::Oid;
 use steading_core::fault::Fault;
 use steading_core::log::LogSink;
-use steading_core::source::{Commit, GitSource, Reference};
+use steading_core::source::{Commit, GitSource, GitUrl, Reference};
 use url::Url;
 
 use super::survey::{Survey, survey};
@@ -131,10 +131,7 @@ fn enqueue(
         let message = format!("the submodule at {} has no address in .gitmodules", inside(&parent.work, &path));
         diagnostics.push(Diagnostic::warning(".gitmodules", "submodule-without-address", message));
     }
-    let has_key = |host: &str| {
-        let credentials = &git.inner.settings.credentials;
-        credentials.get(host).is_some_and(|found| !found.ssh_key.as_os_str().is_empty())
-    };
+    let has_key = |url: &GitUrl| git.address(url).is_ok_and(|address| address.key.is_some());
     for (module, commit) in found.modules {
         let work = inside(&parent.work, &module.path);
         let source = modules::source(&module.url, &parent.source, has_key);

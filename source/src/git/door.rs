@@ -195,9 +195,8 @@ impl Inner {
             }
         }
         // A host that sends us elsewhere does not send our secret along.
-        let is_ours = url.origin() == self.address.url.origin() || upgraded(&self.address.url, url);
-        Ok(match self.address.login.as_ref().filter(|_| is_ours) {
-            Some(login) => request.basic_auth(&login.username, Some(login.password.reveal())),
+        Ok(match self.address.basic_at(url) {
+            Some(basic) => request.basic_auth(&basic.username, Some(basic.password.reveal())),
             None => request,
         })
     }
@@ -206,8 +205,13 @@ impl Inner {
         let (url, host) = (self.address.shown(), self.address.host.clone());
         match response.status() {
             status if status.is_success() => Ok(response),
-            reqwest::StatusCode::UNAUTHORIZED | reqwest::StatusCode::FORBIDDEN if self.address.login.is_some() => {
+            reqwest::StatusCode::UNAUTHORIZED | reqwest::StatusCode::FORBIDDEN
+                if self.address.basic_at(response.url()).is_some() =>
+            {
                 Err(GitError::CredentialsRefused { host })
+            }
+            reqwest::StatusCode::UNAUTHORIZED | reqwest::StatusCode::FORBIDDEN if self.address.keeps_basic() => {
+                Err(GitError::CredentialsKept { host })
             }
             reqwest::StatusCode::UNAUTHORIZED
             | reqwest::StatusCode::FORBIDDEN
@@ -263,15 +267,6 @@ fn may_follow(from: &Url, to: &Url) -> bool {
     }
 }
 
-/// The same host, asking for an encrypted connection.
-fn upgraded(from: &Url, to: &Url) -> bool {
-    from.host_str() == to.host_str()
-        && from.scheme() == "http"
-        && to.scheme() == "https"
-        && from.port().is_none()
-        && to.port().is_none()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,8 +278,5 @@ mod tests {
         assert!(may_follow(&url("https://a/x"), &url("https://b/y")));
         assert!(!may_follow(&url("https://a/x"), &url("http://a/x")));
         assert!(!may_follow(&url("http://a/x"), &url("file:///etc/passwd")));
-        assert!(upgraded(&url("http://a/x"), &url("https://a/x")));
-        assert!(!upgraded(&url("http://a/x"), &url("https://b/x")));
-        assert!(!upgraded(&url("http://a:8080/x"), &url("https://a/x")));
     }
 }

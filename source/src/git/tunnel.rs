@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::access::Address;
 use super::client::Client;
+use super::wire::ssh_user;
 use crate::error::GitError;
 
 /// An open way. Dropping it closes the connection.
@@ -32,8 +33,7 @@ impl Tunnel {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let mut url = address.url.clone();
         if url.username().is_empty() {
-            let user = address.login.as_ref().map_or("", |login| login.username.as_str());
-            let _ = url.set_username(if user.is_empty() { "git" } else { user });
+            let _ = url.set_username(ssh_user(address.key.as_ref()));
         }
         let _ = url.set_host(Some("127.0.0.1"));
         let _ = url.set_port(Some(listener.local_addr()?.port()));

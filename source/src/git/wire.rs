@@ -8,7 +8,7 @@ use git2::{
     FetchPrune, RemoteCallbacks, Repository,
 };
 
-use super::access::{Address, Login};
+use super::access::{Address, Key};
 use super::client::Client;
 use super::door::Door;
 use super::known_hosts::KnownHosts;
@@ -41,7 +41,7 @@ impl Wire {
                 Ok(Self::Local(path))
             }
             "ssh" => {
-                if address.login.as_ref().is_none_or(|login| login.ssh_key.is_none()) {
+                if address.key.is_none() {
                     return Err(GitError::NoKey { host: address.host.clone() });
                 }
                 Tunnel::open(client, address).await.map(Self::Ssh)
@@ -217,18 +217,15 @@ impl Call {
     }
 
     fn credential(&self, user: Option<&str>, allowed: CredentialType, blame: &Blame) -> Result<Cred, git2::Error> {
-        let login = self.address.login.clone().unwrap_or_default();
-        let user = user.filter(|user| !user.is_empty()).unwrap_or(match login.username.as_str() {
-            "" => "git",
-            name => name,
-        });
+        let key = self.address.key.as_ref();
+        let user = user.filter(|user| !user.is_empty()).unwrap_or_else(|| ssh_user(key));
         if allowed.contains(CredentialType::USERNAME) {
             return Cred::username(user);
         }
-        match &login {
-            Login { ssh_key: Some(key), password, .. } if allowed.contains(CredentialType::SSH_KEY) => {
-                let phrase = Some(password.reveal().as_str()).filter(|phrase| !phrase.is_empty());
-                Cred::ssh_key(user, None, key, phrase)
+        match key {
+            Some(key) if allowed.contains(CredentialType::SSH_KEY) => {
+                let phrase = Some(key.passphrase.reveal().as_str()).filter(|phrase| !phrase.is_empty());
+                Cred::ssh_key(user, None, &key.file, phrase)
             }
             _ => {
                 blame.set(GitError::CredentialsRefused { host: self.address.host.clone() });
@@ -252,6 +249,11 @@ impl Call {
             _ => GitError::Remote { host, reason: error.message().to_owned() },
         }
     }
+}
+
+/// Who we are over SSH where the address does not say it.
+pub(super) fn ssh_user(key: Option<&Key>) -> &str {
+    key.map(|key| key.username.as_str()).filter(|name| !name.is_empty()).unwrap_or("git")
 }
 
 /// The first reason that a callback had for giving up.

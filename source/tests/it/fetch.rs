@@ -98,6 +98,32 @@ async fn private_repositories_need_the_configured_credentials() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn configured_credentials_go_nowhere_else() {
+    let world = World::new().await;
+    world.repo("r", &[("a", "1")]);
+    let with = |host: String, credential: Credential| {
+        let mut config = world.config();
+        config.source.credentials.insert(host, credential);
+        Git::new(&config).unwrap()
+    };
+    let token = Credential { password: Secret::new("secret".into()), ..Credential::default() };
+    // An entry without a port is for the scheme's own, and this is another one.
+    pin(&with("127.0.0.1".into(), token.clone()), &world.url("r")).await.unwrap();
+    assert_eq!(world.server.secrets(), Vec::<String>::new());
+    pin(&with(world.server.host(), token), &world.url("r")).await.unwrap();
+    assert_eq!(world.server.secrets().len(), 1);
+    // A key and its passphrase are nothing for HTTP.
+    let key = Credential {
+        username: "git".into(),
+        ssh_key: "/key".into(),
+        ssh_passphrase: Secret::new("phrase".into()),
+        ..Credential::default()
+    };
+    pin(&with(world.server.host(), key), &world.url("r")).await.unwrap();
+    assert_eq!(world.server.secrets(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_in_the_url_is_used_and_never_shown() {
     let world = World::new().await;
     world.repo("private/r", &[("a", "1")]);

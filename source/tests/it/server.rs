@@ -25,6 +25,7 @@ pub struct Server {
     pub url: String,
     root: PathBuf,
     log: Arc<Mutex<Vec<String>>>,
+    secrets: Arc<Mutex<Vec<String>>>,
     large: Arc<Mutex<HashMap<String, Vec<u8>>>>,
 }
 
@@ -32,7 +33,8 @@ impl Server {
     pub async fn start(root: &Path) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Self { url, root: root.to_owned(), log: Arc::default(), large: Arc::default() };
+        let server =
+            Self { url, root: root.to_owned(), log: Arc::default(), secrets: Arc::default(), large: Arc::default() };
         let this = server.clone();
         tokio::spawn(async move {
             loop {
@@ -57,6 +59,11 @@ impl Server {
         std::mem::take(&mut self.log.lock().unwrap())
     }
 
+    /// What requests said who they are, since the last look.
+    pub fn secrets(&self) -> Vec<String> {
+        std::mem::take(&mut self.secrets.lock().unwrap())
+    }
+
     pub fn host(&self) -> String {
         self.url.trim_start_matches("http://").to_owned()
     }
@@ -71,6 +78,7 @@ impl Server {
         self.log.lock().unwrap().push(format!("{} {path}", head.method));
         let body = body.collect().await.unwrap().to_bytes();
         let header = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+        self.secrets.lock().unwrap().extend(Some(header("authorization")).filter(|secret| !secret.is_empty()));
         if path.starts_with("/private/") && header("authorization") != AUTHORIZATION {
             return plain(401, "no").header_of("www-authenticate", "Basic realm=x");
         }
