@@ -8,11 +8,13 @@ mod account;
 mod args;
 mod as_user;
 mod boot;
+mod credential;
 mod failure;
 mod hook;
 mod job;
 mod journal;
 mod launch;
+mod lfs;
 mod login;
 mod look;
 mod ownership;
@@ -47,6 +49,9 @@ inside gate  open | close | status
 inside relay                                             connections to loopback ports over stdin and stdout
 inside ports [--watch]                                   who listens, as JSON lines
 inside user  NAME                                        an account as JSON
+inside credential get | store | erase                    Git's credential helper
+inside credential deliver --user U                       what it answers, from standard input
+inside lfs-clean | lfs-smudge FILE                       Git LFS's filter, where the image has none
 inside look  [--user U]                                  what the image has, as JSON
 ";
 
@@ -82,6 +87,9 @@ fn run(mut words: Vec<OsString>) -> Result<u8> {
         "relay" => relay::command(words),
         "ports" => ports::command(words),
         "user" => look::user(&place, words),
+        "credential" => credential::command(&place, words),
+        "lfs-clean" => lfs::clean(words),
+        "lfs-smudge" => lfs::smudge(words),
         "look" => look::command(&place, words),
         "version" | "--version" => print(env!("CARGO_PKG_VERSION")),
         "help" | "--help" => print(HELP.trim_end()),

@@ -3,7 +3,9 @@
 
 mod account;
 mod boot;
+mod credential;
 mod hook;
+mod lfs;
 mod ports;
 mod probe;
 mod relay;
