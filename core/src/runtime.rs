@@ -84,6 +84,9 @@ pub enum RuntimeError {
     /// The runtime understood and said no.
     #[error("the container engine refused: {0}")]
     Refused(String),
+    /// What was to be sent into a container could not be read to its end.
+    #[error("the files could not be sent: {0}")]
+    BrokeOff(String),
     /// No space is left where the engine keeps its data.
     #[error("the disk of the container engine is full: {0}")]
     DiskFull(String),
@@ -104,9 +107,12 @@ pub enum RuntimeError {
 impl Fault for RuntimeError {
     fn class(&self) -> Class {
         match self {
-            Self::Gone | Self::ImageGone(_) | Self::Unreachable(_) | Self::NoListener(_) | Self::DiskFull(_) => {
-                Class::Transient
-            }
+            Self::Gone
+            | Self::ImageGone(_)
+            | Self::Unreachable(_)
+            | Self::NoListener(_)
+            | Self::DiskFull(_)
+            | Self::BrokeOff(_) => Class::Transient,
             Self::Pull { class, .. } => *class,
             Self::Build(_) | Self::Refused(_) | Self::Unsupported(_) | Self::NoTools(_) => Class::Permanent,
         }
@@ -119,6 +125,7 @@ impl Fault for RuntimeError {
             Self::Pull { .. } => "image-pull-failed",
             Self::Build(_) => "build-failed",
             Self::Refused(_) => "engine-refused",
+            Self::BrokeOff(_) => "files-broke-off",
             Self::DiskFull(_) => "disk-full",
             Self::Unreachable(_) => "engine-unreachable",
             Self::NoListener(_) => "no-listener",
@@ -144,6 +151,7 @@ impl Fault for RuntimeError {
                 "The build log shows the failing instruction; mend the Dockerfile and rebuild.".to_owned()
             }
             Self::Refused(_) => "Change what the configuration asks for, or ask the administrator.".to_owned(),
+            Self::BrokeOff(_) => "Check the disk of the server's data folder, then start again.".to_owned(),
             Self::DiskFull(_) => {
                 "Free space on the host (`docker system df` shows what takes it), then start again.".to_owned()
             }

@@ -1,6 +1,9 @@
 //! Tar archives that are written while they are sent: memory stays bounded, whatever they hold.
 
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::{Bytes, BytesMut};
@@ -61,31 +64,45 @@ impl Archive {
         self.builder.append(&header, io::empty())
     }
 
-    /// A folder.
-    pub fn folder(&mut self, path: &str) -> io::Result<()> {
+    /// A folder. Names are bytes here and below, as they are on Linux.
+    pub fn folder(&mut self, path: impl AsRef<[u8]>) -> io::Result<()> {
         let mut header = self.header(tar::EntryType::Directory, 0o755, 0);
-        self.builder.append_data(&mut header, format!("{}/", path.trim_end_matches('/')), io::empty())
+        let mut path = path.as_ref().to_owned();
+        if !path.ends_with(b"/") {
+            path.push(b'/');
+        }
+        self.builder.append_data(&mut header, name(&path), io::empty())
     }
 
     /// A file of a known content.
-    pub fn file(&mut self, path: &str, mode: u32, content: &[u8]) -> io::Result<()> {
+    pub fn file(&mut self, path: impl AsRef<[u8]>, mode: u32, content: &[u8]) -> io::Result<()> {
         let mut header = self.header(tar::EntryType::Regular, mode, content.len() as u64);
-        self.builder.append_data(&mut header, path, content)
+        self.builder.append_data(&mut header, name(path.as_ref()), content)
     }
 
     /// A file of a known size. A reader that ends early would shift everything behind it, so the
     /// archive fails then.
-    pub fn copy(&mut self, path: &str, mode: u32, size: u64, from: impl Read) -> io::Result<()> {
+    pub fn copy(&mut self, path: impl AsRef<[u8]>, mode: u32, size: u64, from: impl Read) -> io::Result<()> {
         let mut header = self.header(tar::EntryType::Regular, mode, size);
         let mut counted = Counted { from: from.take(size), left: size };
-        self.builder.append_data(&mut header, path, &mut counted)?;
+        self.builder.append_data(&mut header, name(path.as_ref()), &mut counted)?;
         if counted.left == 0 { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
     }
 
-    /// A symbolic link.
-    pub fn link(&mut self, path: &str, target: &str) -> io::Result<()> {
+    /// A symbolic link, to exactly this target: `a//b` is another text than `a/b`, though it leads there.
+    pub fn link(&mut self, path: impl AsRef<[u8]>, target: impl AsRef<[u8]>) -> io::Result<()> {
+        let (path, target) = (path.as_ref(), target.as_ref());
         let mut header = self.header(tar::EntryType::Symlink, 0o777, 0);
-        self.builder.append_link(&mut header, path, target)
+        if target.len() <= header.as_old().linkname.len() {
+            header.set_link_name_literal(target)?;
+        } else {
+            let mut long = self.header(tar::EntryType::GNULongLink, 0o644, target.len() as u64 + 1);
+            let at = &mut long.as_old_mut().name[..LONG.len()];
+            at.copy_from_slice(LONG);
+            long.set_cksum();
+            self.builder.append(&long, target.chain(&b"\0"[..]))?;
+        }
+        self.builder.append_data(&mut header, name(path), io::empty())
     }
 
     /// A file that is in the archive already, under another name.
@@ -93,6 +110,13 @@ impl Archive {
         let mut header = self.header(tar::EntryType::Link, 0o644, 0);
         self.builder.append_link(&mut header, path, as_path)
     }
+}
+
+/// What GNU tar calls the entry before one whose link is too long for a header.
+const LONG: &[u8] = b"././@LongLink";
+
+fn name(bytes: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(bytes))
 }
 
 struct Counted<R> {

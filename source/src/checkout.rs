@@ -8,6 +8,7 @@ use devcontainer::Diagnostic;
 use steading_core::log::LogSink;
 use steading_core::runtime::ByteStream;
 use steading_core::source::{Commit, GitSource};
+use url::Url;
 
 use crate::archive;
 use crate::error::GitError;
@@ -17,6 +18,7 @@ mod dotgit;
 mod lfs;
 mod modules;
 mod plan;
+mod push;
 mod survey;
 mod worktree;
 
@@ -24,6 +26,8 @@ mod worktree;
 pub struct Checkout {
     /// The archive, to be unpacked into the workspace's folder.
     pub tar: ByteStream,
+    /// Where submodules that are there come from, without secrets.
+    pub submodules: Vec<Url>,
     /// What is missing, and why.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -50,6 +54,7 @@ impl Git {
         log: &dyn LogSink,
     ) -> Result<Checkout, GitError> {
         let (parts, diagnostics) = plan::plan(self, source, commit, branch, log).await?;
+        let submodules = parts.iter().skip(1).map(|part| part.origin.clone()).collect();
         let scratch = self.inner.scratch.folder()?;
         // The temporary folder goes when nobody has the cache open any more.
         let git = self.clone();
@@ -62,6 +67,6 @@ impl Git {
             }
             Ok(())
         });
-        Ok(Checkout { tar, diagnostics })
+        Ok(Checkout { tar, submodules, diagnostics })
     }
 }

@@ -80,6 +80,36 @@ pub enum GitError {
         /// The limit.
         limit_mib: u64,
     },
+    /// Its files would take more than is allowed.
+    #[error("the files of the repository are larger than {limit_mib} MiB")]
+    TooLargeUnpacked {
+        /// The limit.
+        limit_mib: u64,
+    },
+    /// It has more files than any source code.
+    #[error("the commit has more than {limit} files and folders")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
+    /// The host sends, but next to nothing.
+    #[error("{host} sent less than {bytes} bytes in {seconds} s")]
+    TooSlow {
+        /// The host.
+        host: String,
+        /// What is the least.
+        bytes: u64,
+        /// In which time.
+        seconds: u64,
+    },
+    /// The fetch took longer than any may.
+    #[error("the fetch from {host} did not end within {minutes} minutes")]
+    TooLong {
+        /// The host.
+        host: String,
+        /// How long was waited.
+        minutes: u32,
+    },
     /// What answers there is something else.
     #[error("{0} is not a Git repository")]
     NotRepository(String),
@@ -132,6 +162,8 @@ impl Fault for GitError {
         match self {
             Self::Unreachable { .. }
             | Self::Timeout { .. }
+            | Self::TooSlow { .. }
+            | Self::TooLong { .. }
             | Self::Remote { .. }
             | Self::Disk(_)
             | Self::Cache(_)
@@ -147,6 +179,8 @@ impl Fault for GitError {
             | Self::RefNotFound { .. }
             | Self::Empty(_)
             | Self::TooLarge { .. }
+            | Self::TooLargeUnpacked { .. }
+            | Self::TooMany { .. }
             | Self::NotRepository(_)
             | Self::UnsafePath(_)
             | Self::NoFolder(_) => Class::Permanent,
@@ -164,7 +198,9 @@ impl Fault for GitError {
             Self::Timeout { .. } => "host-timeout",
             Self::Forbidden { .. } => "host-not-allowed",
             Self::HostKeyChanged { .. } => "host-key-changed",
-            Self::TooLarge { .. } => "repository-too-large",
+            Self::TooLarge { .. } | Self::TooLargeUnpacked { .. } | Self::TooMany { .. } => "repository-too-large",
+            Self::TooSlow { .. } => "host-too-slow",
+            Self::TooLong { .. } => "fetch-too-long",
             Self::NotRepository(_) => "not-a-repository",
             Self::Local(_) => "local-not-allowed",
             Self::NotReadable(_) => "repository-not-readable",
@@ -211,7 +247,14 @@ impl Fault for GitError {
             Self::HostKeyChanged { file, .. } => format!(
                 "If the change is expected, remove the host's line from {file}; otherwise somebody may listen in."
             ),
-            Self::TooLarge { .. } => "Ask the administrator to raise source.max_mib.".to_owned(),
+            Self::TooLarge { .. } | Self::TooLargeUnpacked { .. } => {
+                "Ask the administrator to raise source.max_mib, then start again.".to_owned()
+            }
+            Self::TooMany { .. } => "Choose a commit or a repository with fewer files.".to_owned(),
+            Self::TooSlow { .. } => "Try again later, when the host or the network is quicker.".to_owned(),
+            Self::TooLong { .. } => {
+                "Try again; source.fetch_minutes sets how long a fetch may take altogether.".to_owned()
+            }
             Self::NotRepository(_) => "Paste the address that `git clone` takes.".to_owned(),
             Self::Local(_) => {
                 "Use an https:// or ssh:// URL, or ask the administrator to set source.allow_local.".to_owned()

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use git2::Repository;
 use steading_core::config::{Config, Source as SourceConfig};
@@ -24,6 +25,7 @@ mod door;
 pub(crate) mod guard;
 mod known_hosts;
 pub(crate) mod mirror;
+mod pace;
 mod refs;
 mod tunnel;
 mod wire;
@@ -167,9 +169,15 @@ impl Git {
         let wire = Wire::open(&self.inner.client, &address).await?;
         let blank = self.inner.blank.clone();
         let (url, known_hosts, limit_mib) = (wire.url(), self.inner.known_hosts.clone(), self.inner.settings.max_mib);
-        let done =
-            blocking(log, STREAM, move |reporter| work(Call { url, address, blank, known_hosts, limit_mib, reporter }))
-                .await;
+        let host = address.host.clone();
+        let work =
+            blocking(log, STREAM, move |reporter| work(Call { url, address, blank, known_hosts, limit_mib, reporter }));
+        // However steadily it goes on: whoever waits keeps others from their turn.
+        let minutes = self.inner.settings.fetch_minutes;
+        let done = match tokio::time::timeout(Duration::from_secs(u64::from(minutes) * 60), work).await {
+            Ok(done) => done,
+            Err(_) => return Err(GitError::TooLong { host, minutes }),
+        };
         match done {
             // Limits are the caller's own doing; for the rest the way knows the reason behind the reason.
             Err(error @ (GitError::TooLarge { .. } | GitError::Cancelled | GitError::HostKeyChanged { .. })) => {

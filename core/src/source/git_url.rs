@@ -48,6 +48,17 @@ impl GitUrl {
         }
     }
 
+    /// The repository's address over HTTP: for SSH the same path at the host's own name, whatever port
+    /// SSH has there; `None` for `file:`. Without secrets.
+    #[must_use]
+    pub fn over_http(&self) -> Option<Url> {
+        match self.0.scheme() {
+            "https" | "http" => Some(self.without_secrets()),
+            "ssh" => Url::parse(&format!("https://{}{}", self.0.host_str()?, self.0.path())).ok(),
+            _ => None,
+        }
+    }
+
     /// Whether the repository is a folder on this machine.
     #[must_use]
     pub fn is_local(&self) -> bool {

@@ -78,7 +78,7 @@ impl Docker {
 }
 
 fn broke_off(why: &str) -> RuntimeError {
-    RuntimeError::Refused(format!("the archive broke off: {why}"))
+    RuntimeError::BrokeOff(why.to_owned())
 }
 
 /// A stream, and why it broke off if it did: the engine knows only that we hung up.

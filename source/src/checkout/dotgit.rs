@@ -22,7 +22,7 @@ pub(super) fn write(archive: &mut Archive, part: &Part, scratch: &Path) -> io::R
             archive.folder(&git[..at])?;
         }
         let up = "../".repeat(part.work.split('/').count());
-        archive.file(&format!("{}/.git", part.work), 0o644, format!("gitdir: {up}{git}\n").as_bytes())?;
+        archive.file(format!("{}/.git", part.work), 0o644, format!("gitdir: {up}{git}\n").as_bytes())?;
     }
     archive.folder(git)?;
     for folder in [
@@ -37,22 +37,22 @@ pub(super) fn write(archive: &mut Archive, part: &Part, scratch: &Path) -> io::R
         "refs/remotes",
         "refs/remotes/origin",
     ] {
-        archive.folder(&at(folder))?;
+        archive.folder(at(folder))?;
     }
     let head = match &part.branch {
         Some(branch) => format!("ref: refs/heads/{}\n", branch.name),
         None => format!("{}\n", part.commit),
     };
-    archive.file(&at("HEAD"), 0o644, head.as_bytes())?;
-    archive.file(&at("config"), 0o644, config(part).as_bytes())?;
-    archive.file(&at("info/exclude"), 0o644, b"# Patterns of files that only you ignore.\n")?;
+    archive.file(at("HEAD"), 0o644, head.as_bytes())?;
+    archive.file(at("config"), 0o644, config(part).as_bytes())?;
+    archive.file(at("info/exclude"), 0o644, b"# Patterns of files that only you ignore.\n")?;
     let refs = refs(&repository, part).map_err(io::Error::other)?;
-    archive.file(&at("packed-refs"), 0o644, packed(&refs).as_bytes())?;
+    archive.file(at("packed-refs"), 0o644, packed(&refs).as_bytes())?;
     if let Some(default) = default_branch(&repository, part, &refs) {
         let text = format!("ref: refs/remotes/origin/{default}\n");
-        archive.file(&at("refs/remotes/origin/HEAD"), 0o644, text.as_bytes())?;
+        archive.file(at("refs/remotes/origin/HEAD"), 0o644, text.as_bytes())?;
     }
-    archive.file(&at("index"), 0o644, &index(&repository, part, scratch)?)?;
+    archive.file(at("index"), 0o644, &index(&repository, part, scratch)?)?;
     objects(archive, &part.mirror.path.join("objects"), &at("objects"))
 }
 
@@ -76,10 +76,12 @@ fn config(part: &Part) -> String {
     for (name, _, url) in &part.modules {
         let _ = writeln!(text, "[submodule {}]\n\tactive = true\n\turl = {}", quoted(name), quoted(url));
     }
+    text.push_str(&part.config);
     text
 }
 
-fn quoted(text: &str) -> String {
+/// A value or a name of a subsection, as the configuration has it.
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
@@ -154,7 +156,7 @@ fn objects(archive: &mut Archive, from: &Path, to: &str) -> io::Result<()> {
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_loose = name.len() == 2 && name.bytes().all(|b| b.is_ascii_hexdigit());
         if is_loose {
-            archive.folder(&format!("{to}/{name}"))?;
+            archive.folder(format!("{to}/{name}"))?;
         }
         if !is_loose && name != "pack" {
             continue;
@@ -173,7 +175,7 @@ fn objects(archive: &mut Archive, from: &Path, to: &str) -> io::Result<()> {
             if wanted {
                 let opened = File::open(file.path())?;
                 let size = opened.metadata()?.len();
-                archive.copy(&format!("{to}/{name}/{object}"), 0o444, size, opened)?;
+                archive.copy(format!("{to}/{name}/{object}"), 0o444, size, opened)?;
             }
         }
     }

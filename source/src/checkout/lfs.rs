@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use devcontainer::{Diagnostic, Severity};
 use futures::{StreamExt, stream};
 use git2::Oid;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use steading_core::log::LogSink;
@@ -19,8 +21,10 @@ use url::Url;
 
 use super::plan::inside;
 use super::survey::{Pointer, Survey};
+use super::worktree::Room;
 use crate::error::GitError;
-use crate::git::access::{Address, https};
+use crate::git::access::Address;
+use crate::git::client::MAX_REDIRECTS;
 use crate::git::{Git, STREAM};
 use crate::tidy;
 
@@ -70,10 +74,16 @@ pub(super) async fn fetch(
     source: &GitSource,
     found: &Survey,
     work: &str,
+    room: &mut Room,
     log: &dyn LogSink,
 ) -> (BTreeMap<Oid, PathBuf>, Vec<Diagnostic>) {
     if found.pointers.is_empty() {
         return (BTreeMap::new(), Vec::new());
+    }
+    let total = found.pointers.iter().fold(0_u64, |sum, pointer| sum.saturating_add(pointer.size));
+    if let Err(error) = room.take(total) {
+        let missing: Vec<&Pointer> = found.pointers.iter().collect();
+        return (BTreeMap::new(), vec![remark(&missing, missing.len(), work, Some(&error))]);
     }
     let store = git.inner.folder.join("lfs");
     let mut wanted: BTreeMap<&str, &Pointer> = BTreeMap::new();
@@ -85,7 +95,12 @@ pub(super) async fn fetch(
     } else {
         log.write(STREAM, &format!("Fetching {} large files", wanted.len()));
         let wanted: Vec<Object> = wanted.values().map(|p| Object { oid: p.oid.clone(), size: p.size }).collect();
-        bring(git, source, found.lfs_url.as_deref(), wanted, &store).await.err()
+        let minutes = git.inner.settings.fetch_minutes;
+        let brought = bring(git, source, found.lfs_url.as_deref(), wanted, &store);
+        match tokio::time::timeout(Duration::from_secs(u64::from(minutes) * 60), brought).await {
+            Ok(brought) => brought.err(),
+            Err(_) => Some(GitError::TooLong { host: source.url.host(), minutes }),
+        }
     };
     let here: BTreeMap<Oid, PathBuf> = found
         .pointers
@@ -103,7 +118,7 @@ fn remark(missing: &[&Pointer], all: usize, work: &str, failure: Option<&GitErro
     let Some(first) = missing.first() else {
         let message = format!("{all} large files were fetched with Git LFS");
         return Diagnostic::new(Severity::Info, &file, "lfs-files", message)
-            .hint("The image needs git-lfs to change and commit them.");
+            .hint("To push changes of them the image needs git-lfs.");
     };
     let reason = failure.map_or_else(|| "the host does not have them".to_owned(), ToString::to_string);
     let message =
@@ -124,17 +139,12 @@ async fn bring(
     wanted: Vec<Object>,
     store: &Path,
 ) -> Result<(), GitError> {
-    let limit_mib = git.inner.settings.max_mib;
-    let total = wanted.iter().fold(0_u64, |sum, object| sum.saturating_add(object.size));
-    if total >> 20 >= limit_mib {
-        return Err(GitError::TooLarge { limit_mib });
-    }
     let address = git.address(&source.url)?;
     if address.url.scheme() == "file" {
         return copy_local(&address, &wanted, store);
     }
     let endpoint = endpoint(&address, configured)?;
-    let mut wanted = wanted;
+    let (mut wanted, mut failure) = (wanted, None);
     while !wanted.is_empty() {
         let rest = wanted.split_off(wanted.len().min(BATCH));
         let found = ask(git, &endpoint, &address, wanted).await?;
@@ -144,11 +154,12 @@ async fn bring(
         });
         let mut done = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
         while let Some(one) = done.next().await {
-            one?;
+            // One that is not to be had says nothing about the others.
+            failure = failure.or(one.err());
         }
         wanted = rest;
     }
-    Ok(())
+    failure.map_or(Ok(()), Err)
 }
 
 /// Where a repository's large files are asked for.
@@ -158,7 +169,7 @@ fn endpoint(address: &Address, configured: Option<&str>) -> Result<Url, GitError
     let base = match configured {
         Some(url) => url.to_string(),
         None => {
-            let base = https(&address.url).unwrap_or_else(|| address.url.clone());
+            let base = address.over_http().unwrap_or_else(|| address.url.clone());
             let base = base.as_str().trim_end_matches('/');
             if base.ends_with(".git") { format!("{base}/info/lfs") } else { format!("{base}.git/info/lfs") }
         }
@@ -168,14 +179,14 @@ fn endpoint(address: &Address, configured: Option<&str>) -> Result<Url, GitError
 }
 
 async fn ask(git: &Git, endpoint: &Url, address: &Address, objects: Vec<Object>) -> Result<Vec<Found>, GitError> {
-    let (client, host) = (&git.inner.client, address.host.as_str());
+    let host = address.host.as_str();
     let question = Question { operation: "download", transfers: ["basic"], objects };
-    let mut request = client.request(Method::POST, endpoint, host)?.json(&question).header("Accept", KIND);
-    request = request.header("Content-Type", KIND);
-    if let Some(basic) = address.basic_at(endpoint) {
-        request = request.basic_auth(&basic.username, Some(basic.password.reveal()));
-    }
-    let response = client.send(request, host).await?;
+    // Hosts send even this on, and want to be asked the same there.
+    let response = follow(git, Method::POST, endpoint, address, &|request, to| {
+        let request = request.json(&question).header("Accept", KIND).header("Content-Type", KIND);
+        signed(request, address, to)
+    })
+    .await?;
     let status = response.status();
     if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {
         return Err(GitError::CredentialsRefused { host: host.to_owned() });
@@ -186,6 +197,37 @@ async fn ask(git: &Git, endpoint: &Url, address: &Address, objects: Vec<Object>)
     }
     let answer: Answer = response.json().await.map_err(|_| failed("its Git LFS answer cannot be read".to_owned()))?;
     Ok(answer.objects)
+}
+
+/// Asks, and goes on where the host sends us, by the rules for repositories. `build` makes a request for
+/// an address what it is to be.
+async fn follow(
+    git: &Git,
+    method: Method,
+    url: &Url,
+    address: &Address,
+    build: &(dyn Fn(RequestBuilder, &Url) -> RequestBuilder + Sync),
+) -> Result<Response, GitError> {
+    let (client, host) = (&git.inner.client, address.host.as_str());
+    let mut url = url.clone();
+    for _ in 0..=MAX_REDIRECTS {
+        let request = build(client.request(method.clone(), &url, host)?, &url);
+        let response = client.send(request, host).await?;
+        if !response.status().is_redirection() {
+            return Ok(response);
+        }
+        let nowhere = || GitError::Remote { host: host.to_owned(), reason: "it redirects to nowhere".to_owned() };
+        url = client.next(&response).ok_or_else(nowhere)?;
+    }
+    Err(GitError::Remote { host: host.to_owned(), reason: "it redirects in circles".to_owned() })
+}
+
+/// The same with who we are, where that is for this address.
+fn signed(request: RequestBuilder, address: &Address, to: &Url) -> RequestBuilder {
+    match address.basic_at(to) {
+        Some(basic) => request.basic_auth(&basic.username, Some(basic.password.reveal())),
+        None => request,
+    }
 }
 
 async fn download(
@@ -203,24 +245,24 @@ async fn download(
     if !is_oid || !matches!(url.scheme(), "https" | "http") {
         return Err(failed("it names no address for a large file"));
     }
-    let client = &git.inner.client;
-    let mut request = client.request(Method::GET, &url, host)?;
     let has_own = action.header.keys().any(|name| name.eq_ignore_ascii_case("authorization"));
-    for (name, value) in &action.header {
-        request = request.header(name, value);
-    }
-    if let Some(basic) = address.basic_at(&url).filter(|_| !has_own) {
-        request = request.basic_auth(&basic.username, Some(basic.password.reveal()));
-    }
-    let response = client.send(request, host).await?;
+    let response = follow(git, Method::GET, &url, address, &|request, to| {
+        // What it is to be asked with is for the place that was named, and for nobody it sends us on to.
+        if to.origin() != url.origin() {
+            return request;
+        }
+        let request = action.header.iter().fold(request, |request, (name, value)| request.header(name, value));
+        if has_own { request } else { signed(request, address, to) }
+    })
+    .await?;
     if !response.status().is_success() {
         return Err(failed(&format!("a large file is not there ({})", response.status())));
     }
     let mut file = tempfile::NamedTempFile::new_in(git.inner.scratch.path())?;
     let (mut hash, mut got) = (Sha256::new(), 0_u64);
-    let mut body = response.bytes_stream();
+    let mut body = pin!(git.inner.client.body(response, host));
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| client.judge(&error, host))?;
+        let chunk = chunk?;
         got += chunk.len() as u64;
         if got > size {
             break;

@@ -3,8 +3,6 @@
 use steading_core::Source;
 use steading_core::source::{GitSource, GitUrl};
 
-use crate::git::access::https;
-
 /// A submodule as the file names it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Module {
@@ -75,7 +73,7 @@ pub(super) fn source(url: &str, parent: &GitSource, has_key: impl Fn(&GitUrl) ->
     };
     let Ok(Source::Git(mut source)) = Source::parse(&text, parent.url.is_local()) else { return None };
     if source.url.reveal().scheme() == "ssh" && !has_key(&source.url) {
-        source.url = GitUrl::new(https(source.url.reveal())?);
+        source.url = GitUrl::new(source.url.over_http()?);
     }
     Some(source)
 }

@@ -11,7 +11,8 @@ use steading_core::source::{Commit, GitSource, GitUrl, Reference};
 use url::Url;
 
 use super::survey::{Survey, survey};
-use super::{lfs, modules};
+use super::worktree::Room;
+use super::{lfs, modules, push};
 use crate::error::GitError;
 use crate::git::mirror::Mirror;
 use crate::git::{Git, STREAM};
@@ -42,6 +43,8 @@ pub(super) struct Part {
     pub crlf: bool,
     /// Large files by the blob of their pointer.
     pub large: BTreeMap<Oid, PathBuf>,
+    /// More sections of its configuration.
+    pub config: String,
 }
 
 /// A branch and what it follows.
@@ -80,6 +83,8 @@ pub(super) async fn plan(
         branch,
     };
     let (mut parts, mut diagnostics) = (Vec::new(), Vec::new());
+    let config = push::config(git, &source.url);
+    let mut room = Room::new(git.inner.settings.max_mib);
     let mut queue = VecDeque::from([root]);
     while let Some(next) = queue.pop_front() {
         let mirror = match git.ensure(&next.source, &next.commit, log).await {
@@ -90,16 +95,13 @@ pub(super) async fn plan(
                 continue;
             }
         };
-        let limit_mib = git.inner.settings.max_mib;
         let found = {
             let (mirror, commit) = (mirror.clone(), next.commit.clone());
-            blocking(log, STREAM, move |_| survey(&mirror, &commit, limit_mib)).await?
+            blocking(log, STREAM, move |_| survey(&mirror, &commit)).await?
         };
-        if found.unnamed > 0 {
-            let message = format!("{} files are left out: their names are not UTF-8", found.unnamed);
-            diagnostics.push(Diagnostic::warning(&next.work, "file-names-not-utf8", message));
-        }
-        let (large, missing) = lfs::fetch(git, &next.source, &found, &next.work, log).await;
+        // Known before the first byte is sent: an archive that broke off says less.
+        room.take(found.bytes)?;
+        let (large, missing) = lfs::fetch(git, &next.source, &found, &next.work, &mut room, log).await;
         diagnostics.extend(missing);
         let mut part = Part {
             mirror,
@@ -111,10 +113,12 @@ pub(super) async fn plan(
             modules: Vec::new(),
             crlf: found.crlf,
             large,
+            config: if found.has_lfs { config.clone() + &push::lfs() } else { config.clone() },
         };
         enqueue(git, &next, found, &mut part, &mut queue, &mut diagnostics, parts.len());
         parts.push(part);
     }
+    diagnostics.extend(push::remark(git, &source.url));
     Ok((parts, diagnostics))
 }
 

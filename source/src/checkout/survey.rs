@@ -4,8 +4,7 @@ use git2::{ObjectType, Oid, Repository};
 use steading_core::source::Commit;
 
 use super::modules::{self, Module};
-use super::plan::inside;
-use super::worktree::is_safe;
+use super::worktree::{self, below, is_safe};
 use crate::error::GitError;
 use crate::git::mirror::Mirror;
 use crate::tree::find;
@@ -23,10 +22,12 @@ pub(super) struct Survey {
     pub modules: Vec<(Module, Commit)>,
     /// Folders of submodules that `.gitmodules` says nothing usable about.
     pub unknown: Vec<String>,
-    /// How many files have names that are no text.
-    pub unnamed: usize,
+    /// What its files take in bytes, with pointers in place of large ones.
+    pub bytes: u64,
     /// Whether some files are to have the line ends of Windows.
     pub crlf: bool,
+    /// Whether some files may be kept as pointers to large ones.
+    pub has_lfs: bool,
     /// Pointers to large files.
     pub pointers: Vec<Pointer>,
     /// Where `.lfsconfig` says that large files are.
@@ -47,56 +48,66 @@ pub(super) struct Pointer {
 }
 
 /// Walks a commit.
-pub(super) fn survey(mirror: &Mirror, commit: &Commit, limit_mib: u64) -> Result<Survey, GitError> {
+pub(super) fn survey(mirror: &Mirror, commit: &Commit) -> Result<Survey, GitError> {
     let cache = |error: git2::Error| GitError::cache(&error);
     let repository = mirror.open().map_err(cache)?;
     let id = Oid::from_str(commit.as_str()).map_err(cache)?;
     let root = repository.find_commit(id).map_err(cache)?.tree_id();
     let known = text(&repository, root, ".gitmodules").map(|text| modules::parse(&text)).unwrap_or_default();
     let mut survey = Survey { lfs_url: lfs_url(&repository, root), ..Survey::default() };
+    let odb = repository.odb().map_err(cache)?;
     let mut small = Vec::new();
-    let mut has_lfs = false;
     let mut entries = 0;
-    let mut folders = vec![(root, String::new())];
+    let mut folders = vec![(root, Vec::new())];
     while let Some((id, folder)) = folders.pop() {
         let tree = repository.find_tree(id).map_err(cache)?;
         entries += tree.len();
         if entries > MAX_ENTRIES {
-            return Err(GitError::TooLarge { limit_mib });
+            return Err(GitError::TooMany { limit: MAX_ENTRIES });
         }
-        let mut before = None;
+        let mut before: Option<Vec<u8>> = None;
         for entry in &tree {
-            let Ok(name) = entry.name() else {
-                survey.unnamed += 1;
-                continue;
-            };
-            let path = inside(&folder, name);
+            let name = entry.name_bytes();
+            let path = below(&folder, name);
+            let text = || String::from_utf8_lossy(&path).into_owned();
             if !is_safe(name) || before.as_deref() == Some(name) {
-                return Err(GitError::UnsafePath(path));
+                return Err(GitError::UnsafePath(text()));
             }
             before = Some(name.to_owned());
             match (entry.kind(), entry.filemode()) {
                 (Some(ObjectType::Tree), _) => folders.push((entry.id(), path)),
-                (_, SUBMODULE) => match known.iter().find(|module| module.path == path) {
+                (_, SUBMODULE) => match known.iter().find(|module| module.path.as_bytes() == path) {
                     Some(module) => {
                         if let Ok(commit) = entry.id().to_string().parse() {
                             survey.modules.push((module.clone(), commit));
                         }
                     }
-                    None => survey.unknown.push(path),
+                    None => survey.unknown.push(text()),
                 },
-                (Some(ObjectType::Blob), _) if name == ".gitattributes" => {
-                    let attributes = text(&repository, root, &path).unwrap_or_default();
-                    has_lfs |= attributes.contains("filter=lfs");
-                    survey.crlf |= attributes.contains("eol=crlf");
+                (Some(ObjectType::Blob), mode) => {
+                    // Only the header is read: a few objects can stand for more than any disk takes.
+                    let (size, _) = odb.read_header(entry.id()).map_err(cache)?;
+                    survey.bytes = survey.bytes.saturating_add(size as u64);
+                    if name == b".gitattributes" {
+                        let attributes = blob_text(&repository, entry.id()).unwrap_or_default();
+                        survey.has_lfs |= attributes.contains("filter=lfs");
+                        survey.crlf |= attributes.contains("eol=crlf");
+                    } else if matches!(mode, 0o100_644 | 0o100_755) && size <= MAX_POINTER {
+                        small.push((entry.id(), text()));
+                    }
                 }
-                (Some(ObjectType::Blob), 0o100_644 | 0o100_755) => small.push((entry.id(), path)),
                 _ => {}
             }
         }
     }
-    if has_lfs {
-        survey.pointers = small.into_iter().filter_map(|(blob, path)| pointer(&repository, blob, path)).collect();
+    if survey.has_lfs {
+        // Without a working copy, attributes are looked up in the index.
+        worktree::attributes(&repository, commit).map_err(cache)?;
+        // A text like a pointer that is none by its attributes stays what it is.
+        let is_large =
+            |found: &Pointer| worktree::attribute(&repository, found.path.as_bytes(), "filter") == Some("lfs");
+        let found = small.into_iter().filter_map(|(blob, path)| pointer(&repository, blob, path));
+        survey.pointers = found.filter(is_large).collect();
     }
     survey.modules.sort_by(|a, b| a.0.path.cmp(&b.0.path));
     Ok(survey)
@@ -104,7 +115,11 @@ pub(super) fn survey(mirror: &Mirror, commit: &Commit, limit_mib: u64) -> Result
 
 fn text(repository: &Repository, root: Oid, path: &str) -> Option<String> {
     let (id, kind) = find(repository, root, path)?;
-    if kind != ObjectType::Blob || repository.odb().ok()?.read_header(id).ok()?.0 > 1 << 20 {
+    blob_text(repository, id).filter(|_| kind == ObjectType::Blob)
+}
+
+fn blob_text(repository: &Repository, id: Oid) -> Option<String> {
+    if repository.odb().ok()?.read_header(id).ok()?.0 > 1 << 20 {
         return None;
     }
     String::from_utf8(repository.find_blob(id).ok()?.content().to_vec()).ok()
@@ -125,12 +140,8 @@ fn lfs_url(repository: &Repository, root: Oid) -> Option<String> {
     None
 }
 
-/// The pointer in a blob, if it is one. Large blobs are not read for it.
+/// The pointer in a small blob, if it is one.
 fn pointer(repository: &Repository, blob: Oid, path: String) -> Option<Pointer> {
-    let (size, _) = repository.odb().ok()?.read_header(blob).ok()?;
-    if size > MAX_POINTER {
-        return None;
-    }
     let (oid, size) = parse_pointer(std::str::from_utf8(repository.find_blob(blob).ok()?.content()).ok()?)?;
     Some(Pointer { blob, path, oid, size })
 }

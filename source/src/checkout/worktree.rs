@@ -1,13 +1,16 @@
 //! The files of a checkout.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use git2::{AttrCheckFlags, AttrValue, Index, ObjectType, Oid, Repository};
+use steading_core::source::Commit;
 
-use super::plan::{Part, inside};
+use super::plan::Part;
 use crate::archive::Archive;
 use crate::error::GitError;
 
@@ -29,8 +32,12 @@ impl Room {
         Self { left: limit_mib.saturating_mul(1 << 20), limit_mib }
     }
 
-    fn take(&mut self, size: u64) -> io::Result<()> {
-        let full = || io::Error::other(GitError::TooLarge { limit_mib: self.limit_mib });
+    /// Takes some of it.
+    ///
+    /// # Errors
+    /// [`GitError::TooLargeUnpacked`] if so much is not left.
+    pub fn take(&mut self, size: u64) -> Result<(), GitError> {
+        let full = || GitError::TooLargeUnpacked { limit_mib: self.limit_mib };
         self.left = self.left.checked_sub(size).ok_or_else(full)?;
         Ok(())
     }
@@ -42,10 +49,9 @@ pub(super) fn write(archive: &mut Archive, part: &Part, room: &mut Room) -> io::
     let tree =
         || -> Result<Oid, git2::Error> { Ok(repository.find_commit(Oid::from_str(part.commit.as_str())?)?.tree_id()) };
     if part.crlf {
-        // Without a working copy, attributes are looked up in the index.
-        attributes(&repository, part).map_err(io::Error::other)?;
+        attributes(&repository, &part.commit).map_err(io::Error::other)?;
     }
-    let mut folders = vec![(tree().map_err(io::Error::other)?, part.work.clone())];
+    let mut folders = vec![(tree().map_err(io::Error::other)?, part.work.clone().into_bytes())];
     while let Some((id, folder)) = folders.pop() {
         if !folder.is_empty() {
             archive.folder(&folder)?;
@@ -53,8 +59,8 @@ pub(super) fn write(archive: &mut Archive, part: &Part, room: &mut Room) -> io::
         let tree = repository.find_tree(id).map_err(io::Error::other)?;
         let mut seen = BTreeSet::new();
         for entry in &tree {
-            let Ok(name) = entry.name() else { continue };
-            let path = inside(&folder, name);
+            let name = entry.name_bytes();
+            let path = below(&folder, name);
             // A tree that was made by hand may hold names that lead elsewhere.
             if !is_safe(name) || !seen.insert(name.to_owned()) || path.len() > MAX_PATH {
                 continue;
@@ -71,15 +77,22 @@ pub(super) fn write(archive: &mut Archive, part: &Part, room: &mut Room) -> io::
 }
 
 /// Whether a name stays where it is put.
-pub(super) fn is_safe(name: &str) -> bool {
-    !matches!(name, "" | "." | "..") && !name.eq_ignore_ascii_case(".git") && !name.contains(['/', '\0'])
+pub(super) fn is_safe(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..")
+        && !name.eq_ignore_ascii_case(b".git")
+        && !name.iter().any(|b| matches!(b, b'/' | b'\0'))
+}
+
+/// A name in a folder; names are bytes, and need not be text.
+pub(super) fn below(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    if folder.is_empty() { name.to_owned() } else { [folder, b"/", name].concat() }
 }
 
 fn file(
     archive: &mut Archive,
     repository: &Repository,
     part: &Part,
-    path: &str,
+    path: &[u8],
     blob: Oid,
     mode: i32,
     room: &mut Room,
@@ -88,17 +101,16 @@ fn file(
     if let Some(large) = part.large.get(&blob) {
         let file = File::open(large)?;
         let size = file.metadata()?.len();
-        room.take(size)?;
+        room.take(size).map_err(io::Error::other)?;
         return archive.copy(path, permissions, size, file);
     }
     let blob = repository.find_blob(blob).map_err(io::Error::other)?;
-    room.take(blob.content().len() as u64)?;
-    if mode == LINK
-        && let Some(target) = std::str::from_utf8(blob.content()).ok().filter(|target| is_target(target))
-    {
-        return archive.link(path, target);
+    room.take(blob.content().len() as u64).map_err(io::Error::other)?;
+    if mode == LINK && is_target(blob.content()) {
+        return archive.link(path, blob.content());
     }
-    let inner = path.strip_prefix(&part.work).unwrap_or(path).trim_start_matches('/');
+    let inner = path.strip_prefix(part.work.as_bytes()).unwrap_or(path);
+    let inner = inner.strip_prefix(b"/").unwrap_or(inner);
     if part.crlf
         && mode != LINK
         && wants_crlf(repository, inner)
@@ -109,17 +121,23 @@ fn file(
     archive.file(path, permissions, blob.content())
 }
 
-fn attributes(repository: &Repository, part: &Part) -> Result<(), git2::Error> {
-    let commit = repository.find_commit(Oid::from_str(part.commit.as_str())?)?;
+/// Has attributes looked up in a commit: without a working copy they are looked for in the index.
+pub(super) fn attributes(repository: &Repository, commit: &Commit) -> Result<(), git2::Error> {
+    let commit = repository.find_commit(Oid::from_str(commit.as_str())?)?;
     let mut index = Index::new()?;
     index.read_tree(&commit.tree()?)?;
     repository.set_index(&mut index)
 }
 
+/// What an attribute of a file says, if anything.
+pub(super) fn attribute<'a>(repository: &'a Repository, path: &[u8], name: &str) -> Option<&'a str> {
+    repository.get_attr(Path::new(OsStr::from_bytes(path)), name, AttrCheckFlags::INDEX_ONLY).ok().flatten()
+}
+
 /// Whether the attributes of a file say `eol=crlf`, and nothing says that it is no text.
-fn wants_crlf(repository: &Repository, path: &str) -> bool {
-    let attribute = |name| repository.get_attr(Path::new(path), name, AttrCheckFlags::INDEX_ONLY).ok().flatten();
-    attribute("eol") == Some("crlf") && AttrValue::from_string(attribute("text")) != AttrValue::False
+fn wants_crlf(repository: &Repository, path: &[u8]) -> bool {
+    let text = AttrValue::from_string(attribute(repository, path, "text"));
+    attribute(repository, path, "eol") == Some("crlf") && text != AttrValue::False
 }
 
 /// A text with the line ends of Windows; `None` for what is no text or has them already.
@@ -137,6 +155,6 @@ fn with_crlf(content: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn is_target(target: &str) -> bool {
-    !target.is_empty() && target.len() <= MAX_PATH && !target.contains('\0')
+fn is_target(target: &[u8]) -> bool {
+    !target.is_empty() && target.len() <= MAX_PATH && !target.contains(&0)
 }

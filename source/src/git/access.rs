@@ -52,7 +52,9 @@ impl Address {
         let url = replaced.unwrap_or_else(|| url.without_secrets());
         let host = GitUrl::new(url.clone()).host();
         // A secret in the URL is meant for the host that the URL names, not for its stand-in.
-        let basic = own.filter(|_| !is_replaced).or_else(|| basic(settings.credential(&https(&url)?)?, &url));
+        let basic = own
+            .filter(|_| !is_replaced)
+            .or_else(|| basic(settings.credential(&GitUrl::new(url.clone()).over_http()?)?, &url));
         let key = settings.credential(&url).filter(|_| url.scheme() == "ssh").and_then(key);
         Self { url, host, basic, key }
     }
@@ -74,17 +76,13 @@ impl Address {
         GitUrl::new(self.url.clone()).to_string()
     }
 
-    fn http_origin(&self) -> url::Origin {
-        https(&self.url).map_or_else(|| self.url.origin(), |url| url.origin())
+    /// The address over HTTP; `None` for a folder of this machine.
+    pub fn over_http(&self) -> Option<Url> {
+        GitUrl::new(self.url.clone()).over_http()
     }
-}
 
-/// Where the host of an SSH address answers over HTTP: at its own name, whatever port SSH has. Any
-/// other address is its own.
-pub(crate) fn https(url: &Url) -> Option<Url> {
-    match url.scheme() {
-        "ssh" => Url::parse(&format!("https://{}{}", url.host_str()?, url.path())).ok(),
-        _ => Some(url.clone()),
+    fn http_origin(&self) -> url::Origin {
+        self.over_http().map_or_else(|| self.url.origin(), |url| url.origin())
     }
 }
 

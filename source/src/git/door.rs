@@ -6,6 +6,7 @@
 //! when its door is closed. libgit2 never sees a secret.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use futures::StreamExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use hyper::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, USER_AGENT};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -23,11 +24,9 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::access::Address;
-use super::client::Client;
+use super::client::{Client, MAX_REDIRECTS};
 use crate::error::GitError;
 
-/// How often a host may send us on.
-const MAX_REDIRECTS: usize = 5;
 const REFS: &str = "/info/refs";
 const SERVICE: &str = "service=git-upload-pack";
 const PACK: &str = "/git-upload-pack";
@@ -35,7 +34,7 @@ const PACK: &str = "/git-upload-pack";
 /// The longest request: the names of the commits that we have.
 const MAX_REQUEST: usize = 16 << 20;
 
-type Body = UnsyncBoxBody<Bytes, reqwest::Error>;
+type Body = UnsyncBoxBody<Bytes, io::Error>;
 type Verdict = Arc<Mutex<Option<GitError>>>;
 
 /// An open door to one repository. Dropping it closes every connection through it.
@@ -166,8 +165,7 @@ impl Inner {
                 self.moved(&url);
                 return Ok(response);
             }
-            let next = response.headers().get(LOCATION).and_then(|to| url.join(to.to_str().ok()?).ok());
-            url = next.filter(|next| may_follow(&url, next)).ok_or_else(|| self.failed("it redirects to nowhere"))?;
+            url = self.client.next(&response).ok_or_else(|| self.failed("it redirects to nowhere"))?;
         }
         Err(self.failed("it redirects in circles"))
     }
@@ -231,10 +229,13 @@ impl Inner {
         if let Some(kind) = upstream.headers().get(CONTENT_TYPE) {
             response = response.header(CONTENT_TYPE, kind.clone());
         }
-        let (client, host, verdict) = (self.client.clone(), self.address.host.clone(), self.verdict.clone());
-        let stream = upstream
-            .bytes_stream()
-            .map(move |chunk| chunk.map(Frame::data).inspect_err(|error| record(&verdict, client.judge(error, &host))));
+        let verdict = self.verdict.clone();
+        let stream = self.client.body(upstream, &self.address.host).map(move |chunk| {
+            chunk.map(Frame::data).map_err(|error| {
+                record(&verdict, error);
+                io::ErrorKind::BrokenPipe.into()
+            })
+        });
         response
             .body(BodyExt::boxed_unsync(StreamBody::new(stream)))
             .unwrap_or_else(|_| refusal(StatusCode::BAD_GATEWAY))
@@ -256,27 +257,4 @@ fn joined(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
-}
-
-/// Redirects are followed over HTTP only, and never from an encrypted connection to a plain one.
-fn may_follow(from: &Url, to: &Url) -> bool {
-    match to.scheme() {
-        "https" => true,
-        "http" => from.scheme() == "http",
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_redirect_never_leaves_the_encryption() {
-        let url = |text: &str| Url::parse(text).unwrap();
-        assert!(may_follow(&url("http://a/x"), &url("https://a/x")));
-        assert!(may_follow(&url("https://a/x"), &url("https://b/y")));
-        assert!(!may_follow(&url("https://a/x"), &url("http://a/x")));
-        assert!(!may_follow(&url("http://a/x"), &url("file:///etc/passwd")));
-    }
 }

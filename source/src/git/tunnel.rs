@@ -2,7 +2,7 @@
 //! bytes to an address that was looked at first, and hangs up when the host falls silent.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::access::Address;
 use super::client::Client;
+use super::pace::Pace;
 use super::wire::ssh_user;
 use crate::error::GitError;
 
@@ -37,14 +38,18 @@ impl Tunnel {
         }
         let _ = url.set_host(Some("127.0.0.1"));
         let _ = url.set_port(Some(listener.local_addr()?.port()));
+        let slow = client.too_slow(&address.host);
         let verdict = Arc::new(Mutex::new(None));
         let task = tokio::spawn({
             let verdict = verdict.clone();
             async move {
                 let Ok((local, _)) = listener.accept().await else { return };
-                if carry(local, remote, patience).await.is_err() {
-                    *verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(silent);
-                }
+                let why = match carry(local, remote, patience).await {
+                    Ok(()) => return,
+                    Err(Gone::Silent) => silent,
+                    Err(Gone::Slow) => slow,
+                };
+                *verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
             }
         });
         Ok(Self { url: url.into(), verdict, task })
@@ -88,8 +93,14 @@ async fn connect(client: &Client, address: &Address) -> Result<TcpStream, GitErr
     Err(unreachable(last))
 }
 
-/// Carries bytes both ways until one side ends; an error means that the host fell silent.
-async fn carry(local: TcpStream, remote: TcpStream, patience: Duration) -> Result<(), tokio::time::error::Elapsed> {
+/// Why a host is given up.
+enum Gone {
+    Silent,
+    Slow,
+}
+
+/// Carries bytes both ways until one side ends; an error says why the host is given up.
+async fn carry(local: TcpStream, remote: TcpStream, patience: Duration) -> Result<(), Gone> {
     let _ = (local.set_nodelay(true), remote.set_nodelay(true));
     let (mut local_read, mut local_write) = local.into_split();
     let (mut remote_read, mut remote_write) = remote.into_split();
@@ -99,9 +110,14 @@ async fn carry(local: TcpStream, remote: TcpStream, patience: Duration) -> Resul
     };
     let down = async {
         let mut buffer = vec![0; 64 << 10];
+        let mut pace = Pace::new(patience);
         loop {
-            match timeout(patience, remote_read.read(&mut buffer)).await? {
+            let asked = Instant::now();
+            match timeout(patience, remote_read.read(&mut buffer)).await.map_err(|_| Gone::Silent)? {
                 Ok(count) if count > 0 => {
+                    if !pace.keeps_up(asked.elapsed(), count) {
+                        return Err(Gone::Slow);
+                    }
                     if local_write.write_all(&buffer[..count]).await.is_err() {
                         return Ok(());
                     }

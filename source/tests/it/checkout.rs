@@ -1,12 +1,15 @@
 //! A checkout, unpacked and looked at by git itself.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use steading_core::Secret;
+use steading_core::config::Credential;
 use steading_core::fault::Fault;
 use steading_core::log::Silent;
-use steading_source::Checkout;
+use steading_source::{Checkout, Git};
 
 use crate::world::{Repo, World, git_in, source, unpack};
 
@@ -20,6 +23,19 @@ async fn checked_out(world: &World, text: &str) -> Checkout {
 /// What every checkout promises.
 fn is_sound(folder: &Path) {
     assert_eq!(git_in(folder, &["status", "--porcelain", "--ignored"]), "");
+    git_in(folder, &["fsck", "--strict"]);
+}
+
+/// The same where large files are whole: the filter that the configuration names makes them pointers again.
+fn is_sound_with_large_files(folder: &Path) {
+    let filter = |name: &str| git_in(folder, &["config", "--local", &format!("filter.lfs.{name}")]);
+    assert_eq!(filter("clean"), "/opt/steading/bin/inside lfs-clean %f");
+    assert_eq!(filter("smudge"), "/opt/steading/bin/inside lfs-smudge %f");
+    // The helper lies in workspaces; its own tests show that it does what this does.
+    let clean = "f=$(mktemp); cat >$f; if grep -aq ^version $f; then cat $f; else printf 'version \
+                 https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize %s\n' $(sha256sum <$f | cut -c-64) $(wc -c <$f); fi; rm $f";
+    let clean = format!("filter.lfs.clean={clean}");
+    assert_eq!(git_in(folder, &["-c", &clean, "status", "--porcelain", "--ignored"]), "");
     git_in(folder, &["fsck", "--strict"]);
 }
 
@@ -39,7 +55,8 @@ async fn a_branch_is_as_if_cloned() {
     repo.git(&["tag", "-a", "v1", "-m", "one"]);
     repo.git(&["branch", "other"]);
     let checkout = checked_out(&world, &world.url("r").replace("http://", "http://me:pw@")).await;
-    assert_eq!(checkout.diagnostics, []);
+    let codes: Vec<_> = checkout.diagnostics.iter().map(|d| d.code.as_str()).collect();
+    assert_eq!(codes, ["git-push-needs-credentials"]);
     let (folder, owners) = unpack(checkout).await;
     let folder = folder.path();
     assert_eq!(owners, [(1000, 1001)]);
@@ -178,6 +195,7 @@ async fn large_files_are_fetched_or_told() {
     assert_eq!(checkout.diagnostics[0].code, "lfs-files");
     let (folder, _) = unpack(checkout).await;
     assert_eq!(std::fs::read(folder.path().join("big.bin")).unwrap(), content);
+    is_sound_with_large_files(folder.path());
 
     let checkout = checked_out(&world, &world.url("half")).await;
     assert_eq!(checkout.diagnostics[0].code, "lfs-not-fetched");
@@ -185,13 +203,111 @@ async fn large_files_are_fetched_or_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_large_file_is_not_taken() {
+async fn a_damaged_large_file_is_not_taken_and_does_not_stop_the_others() {
     let world = World::new().await;
     let (oid, text) = pointer(b"what it should be");
-    world.repo("r", &[("big.bin", &text), (".gitattributes", "*.bin filter=lfs\n")]);
+    let (sound, other) = pointer(b"what it is");
+    let files = [("a.bin", &*text), ("b.bin", &*other), (".gitattributes", "*.bin filter=lfs\n")];
+    world.repo("r", &files);
     world.server.add_large(&oid, b"what somebody made");
+    world.server.add_large(&sound, b"what it is");
     let checkout = checked_out(&world, &world.url("r")).await;
     assert_eq!(checkout.diagnostics[0].code, "lfs-not-fetched");
+    let said = &checkout.diagnostics[0].message;
+    assert!(said.starts_with("1 of 2 large files are only pointers (a.bin)"), "{said}");
+    let (folder, _) = unpack(checkout).await;
+    assert_eq!(read(folder.path(), "b.bin"), "what it is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_files_are_followed_to_where_they_lie() {
+    let world = World::new().await;
+    let (oid, text) = pointer(b"far away");
+    world.repo("r.git", &[("big.bin", &text), (".gitattributes", "*.bin filter=lfs\n")]);
+    world.server.add_large(&oid, b"far away");
+    // A repository that was renamed sends even the question on.
+    let checkout = checked_out(&world, &world.url("moved/r.git")).await;
+    assert_eq!(checkout.diagnostics[0].code, "lfs-files", "{:?}", checkout.diagnostics);
+    let asked = world.server.requests();
+    assert!(asked.contains(&format!("GET /large/{oid}")), "{asked:?}");
+    assert!(asked.contains(&"POST /r.git/info/lfs/objects/batch".to_owned()), "{asked:?}");
+    // What the host wants to be asked with is for nobody else.
+    assert_eq!(world.server.secrets(), [format!("/moved/large/{oid} Bearer here-alone")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_and_links_are_kept_byte_for_byte() {
+    let world = World::new().await;
+    let repo = world.repo("r", &[("a", "1"), ("dir/b", "2")]);
+    let odd = |bytes: &[u8]| repo.path.join(std::ffi::OsStr::from_bytes(bytes));
+    std::fs::create_dir(odd(b"caf\xe9")).unwrap();
+    std::fs::write(odd(b"caf\xe9/\xff\xfe"), "odd").unwrap();
+    std::os::unix::fs::symlink("dir//b", odd(b"doubled")).unwrap();
+    std::os::unix::fs::symlink("./dir/./b", odd(b"dotted")).unwrap();
+    std::os::unix::fs::symlink("dir/", odd(b"folder")).unwrap();
+    std::os::unix::fs::symlink(odd(b"\xff").file_name().unwrap(), odd(b"dangling")).unwrap();
+    let long = format!("{}dir//b", "./".repeat(80));
+    std::os::unix::fs::symlink(&long, odd(b"long")).unwrap();
+    repo.commit(&[]);
+    let checkout = checked_out(&world, &world.url("r")).await;
+    assert_eq!(checkout.diagnostics, []);
+    let (folder, _) = unpack(checkout).await;
+    is_sound(folder.path());
+    assert_eq!(std::fs::read_link(folder.path().join("doubled")).unwrap().as_os_str(), "dir//b");
+    assert_eq!(std::fs::read_link(folder.path().join("long")).unwrap().as_os_str(), &*long);
+    assert_eq!(read(folder.path(), "long"), "2");
+    let name = std::ffi::OsStr::from_bytes(b"caf\xe9/\xff\xfe");
+    assert_eq!(std::fs::read(folder.path().join(name)).unwrap(), b"odd");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_beyond_the_limit_are_refused_before_the_first_byte() {
+    let world = World::new().await;
+    let repo = world.repo("r", &[("a", "1")]);
+    // Next to nothing as it is fetched.
+    std::fs::write(repo.path.join("zeros"), vec![0; 3 << 20]).unwrap();
+    repo.commit(&[]);
+    let from = source(&world.url("r"));
+    let mut config = world.config();
+    config.source.max_mib = 2;
+    let git = Git::new(&config).unwrap();
+    let pinned = git.pin(&from, &Silent).await.unwrap();
+    let error = git.checkout(&from, &pinned.commit, None, (0, 0), &Silent).await.unwrap_err();
+    assert_eq!(error.code(), "repository-too-large");
+    assert_eq!(error.to_string(), "the files of the repository are larger than 2 MiB");
+    assert!(error.hint().unwrap().contains("source.max_mib"));
+    config.source.max_mib = 4;
+    let git = Git::new(&config).unwrap();
+    assert!(git.checkout(&from, &pinned.commit, None, (0, 0), &Silent).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn git_is_led_to_the_credentials_of_the_origin_alone() {
+    let world = World::new().await;
+    world.repo("private/r", &[("a", "1")]);
+    let with = |in_workspaces| {
+        let mut config = world.config();
+        let password = Secret::new("secret".into());
+        let credential = Credential { username: "me".into(), password, in_workspaces, ..Credential::default() };
+        config.source.credentials.insert(world.server.host(), credential);
+        Git::new(&config).unwrap()
+    };
+    let from = source(&world.url("private/r"));
+    for (in_workspaces, codes) in [(false, vec!["git-push-needs-credentials"]), (true, vec![])] {
+        let git = with(in_workspaces);
+        let pinned = git.pin(&from, &Silent).await.unwrap();
+        let checkout = git.checkout(&from, &pinned.commit, Some("main"), (0, 0), &Silent).await.unwrap();
+        let found: Vec<_> = checkout.diagnostics.iter().map(|d| d.code.as_str()).collect();
+        assert_eq!(found, codes);
+        let (folder, _) = unpack(checkout).await;
+        let key = format!("credential.{}.helper", world.server.url);
+        assert_eq!(git_in(folder.path(), &["config", "--local", &key]), "/opt/steading/bin/inside credential");
+        let config = read(folder.path(), ".git/config");
+        assert!(config.contains("useHttpPath = true") && !config.contains("secret"), "{config}");
+    }
+    world.repo("r", &[("a", "1")]);
+    let (folder, _) = unpack(checked_out(&world, &world.url("r")).await).await;
+    assert!(!read(folder.path(), ".git/config").contains("credential"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -158,6 +158,27 @@ async fn a_host_that_hangs_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_drips_or_falls_silent_in_the_middle_is_given_up() {
+    let world = World::new().await;
+    world.repo("r", &[("a", "1")]);
+    let git = world.git();
+    for (folder, code) in [("hang", "host-timeout"), ("drip", "host-too-slow")] {
+        let from = source(&world.url(&format!("{folder}/r")));
+        let pinned = git.pin(&from, &Silent).await.unwrap();
+        let started = Instant::now();
+        let error = git.tree(&from, &pinned.commit, &Silent).await.unwrap_err();
+        assert_eq!((error.code(), error.hint().is_some()), (code, true), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
+    }
+    // However steadily it goes on, there is an end.
+    let mut config = world.config();
+    config.source.fetch_minutes = 0;
+    let error = pin(&Git::new(&config).unwrap(), &world.url("r")).await.unwrap_err();
+    assert_eq!(error.code(), "fetch-too-long");
+    assert!(error.hint().unwrap().contains("source.fetch_minutes"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn private_addresses_are_refused_where_they_are_not_allowed() {
     let world = World::new().await;
     world.repo("r", &[("a", "1")]);
@@ -201,7 +222,7 @@ async fn a_repository_beyond_the_limit_is_refused() {
     std::fs::write(repo.path.join("noise"), noise).unwrap();
     repo.commit(&[]);
     let mut config = world.config();
-    config.source.max_mib = 1;
+    (config.source.max_mib, config.source.timeout_seconds) = (1, 20);
     let git = Git::new(&config).unwrap();
     let large = source(&world.url("r"));
     let pinned = git.pin(&large, &Silent).await.unwrap();

@@ -8,4 +8,5 @@ mod fetch;
 mod resolve;
 mod server;
 mod speed;
+mod ssh;
 mod world;

@@ -6,16 +6,21 @@ use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use futures::{StreamExt, stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 /// `me:secret`
 const AUTHORIZATION: &str = "Basic bWU6c2VjcmV0";
@@ -43,7 +48,7 @@ impl Server {
                 tokio::spawn(async move {
                     let service = service_fn(move |request| {
                         let this = this.clone();
-                        async move { Ok::<_, Infallible>(this.answer(request).await) }
+                        async move { Ok::<_, Infallible>(this.respond(request).await) }
                     });
                     let _ = hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service)
@@ -72,15 +77,45 @@ impl Server {
         self.large.lock().unwrap().insert(oid.to_owned(), content.to_vec());
     }
 
+    /// The answer, or half of one: what follows is silence under `/hang/`, and a byte now and then
+    /// under `/drip/`.
+    async fn respond(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().to_string();
+        let half = ["/hang", "/drip"].into_iter().find(|prefix| path.starts_with(&format!("{prefix}/")));
+        let Some(prefix) = half else { return self.answer(request).await.map(BodyExt::boxed_unsync) };
+        *request.uri_mut() = path[prefix.len()..].parse().unwrap();
+        let is_pack = request.method() == "POST";
+        let (head, body) = self.answer(request).await.into_parts();
+        if !is_pack {
+            return Response::from_parts(head, body.boxed_unsync());
+        }
+        let whole = body.collect().await.unwrap().to_bytes();
+        let first = stream::iter([whole.slice(..whole.len() / 2)]);
+        let rest = stream::unfold(whole.slice(whole.len() / 2..), move |mut rest| async move {
+            let pause = if prefix == "/hang" { Duration::from_secs(3600) } else { Duration::from_millis(300) };
+            tokio::time::sleep(pause).await;
+            (!rest.is_empty()).then(|| (rest.split_to(1), rest))
+        });
+        let body = StreamBody::new(first.chain(rest).map(|bytes| Ok(Frame::data(bytes))));
+        Response::from_parts(head, body.boxed_unsync())
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
         self.log.lock().unwrap().push(format!("{} {path}", head.method));
         let body = body.collect().await.unwrap().to_bytes();
         let header = |name: &str| head.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-        self.secrets.lock().unwrap().extend(Some(header("authorization")).filter(|secret| !secret.is_empty()));
+        self.secrets.lock().unwrap().extend(
+            Some(header("authorization")).filter(|secret| !secret.is_empty()).map(|secret| format!("{path} {secret}")),
+        );
         if path.starts_with("/private/") && header("authorization") != AUTHORIZATION {
             return plain(401, "no").header_of("www-authenticate", "Basic realm=x");
+        }
+        if let Some(rest) = path.strip_prefix("/moved/large/") {
+            // Large files lie elsewhere: another name of this machine is another origin.
+            let elsewhere = self.url.replace("127.0.0.1", "localhost");
+            return plain(302, "").header_of("location", &format!("{elsewhere}/large/{rest}"));
         }
         if let Some(rest) = path.strip_prefix("/moved/") {
             return plain(301, "").header_of("location", &format!("/{rest}?{query}"));
@@ -120,7 +155,9 @@ impl Server {
                 let oid = object["oid"].as_str().unwrap();
                 let mut found = object.clone();
                 if large.contains_key(oid) {
-                    found["actions"] = serde_json::json!({"download": {"href": format!("{}/large/{oid}", self.url)}});
+                    let href = format!("{}/moved/large/{oid}", self.url);
+                    let header = serde_json::json!({"Authorization": "Bearer here-alone"});
+                    found["actions"] = serde_json::json!({"download": {"href": href, "header": header}});
                 } else {
                     found["error"] = serde_json::json!({"code": 404});
                 }
