@@ -16,6 +16,7 @@ use crate::service::Service;
 use crate::slug::Slug;
 use crate::workspace::Limits;
 
+pub mod credential;
 pub mod inside;
 pub mod render;
 pub mod variables;

@@ -194,6 +194,9 @@ pub struct Populated {
     pub branch: Option<String>,
     /// The folder or file inside the repository to open.
     pub path: Option<String>,
+    /// Where its submodules come from, without secrets.
+    #[serde(default)]
+    pub submodules: Vec<String>,
 }
 
 /// How far the hooks of one container have come.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::context::Context;
 
 mod build;
+mod credential;
 mod down;
 mod extensions;
 mod hooks;

@@ -438,7 +438,13 @@ impl State {
         let not_before = START + TimeDelta::hours(if self.again == Again::Later { 3 } else { 1 });
         ws.retry = (self.again != Again::No).then(|| Retry { step: "up".to_owned(), attempts: 1, not_before });
         ws.facts.deaths = Deaths { count: self.deaths, last: self.counted.then_some(START) };
-        ws.facts.populated = Some(Populated { volume: volume(self.populated), commit: None, branch: None, path: None });
+        ws.facts.populated = Some(Populated {
+            volume: volume(self.populated),
+            commit: None,
+            branch: None,
+            path: None,
+            submodules: Vec::new(),
+        });
         ws.facts.extensions = Some(volume(self.extensions));
         let failed = self.failed.then_some(START);
         ws.facts.hooks = self.stage.map(|stage| HookFact { instance: instance.clone(), stage, failed });

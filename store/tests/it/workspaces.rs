@@ -58,7 +58,13 @@ fn done() -> Vec<Change> {
     vec![
         Change::Resolved(serde_json::from_value(resolution).unwrap()),
         Change::Image(serde_json::from_value(image).unwrap()),
-        Change::Populated(Populated { volume: VolumeId("v".into()), commit: None, branch: None, path: None }),
+        Change::Populated(Populated {
+            volume: VolumeId("v".into()),
+            commit: None,
+            branch: None,
+            path: None,
+            submodules: Vec::new(),
+        }),
         Change::Hooks(HookFact { instance: InstanceId("i".into()), stage: Stage::PostCreate, failed: None }),
         Change::PostStart(InstanceId("i".into()), Utc::now()),
         Change::Extensions(VolumeId("s".into())),
@@ -189,7 +195,8 @@ async fn facts_of_an_old_rebuild_or_generation_are_refused(world: &World) {
     let now = workspaces.load(seen.id).await.unwrap();
     assert_eq!((now.phase, &now.facts.resolution, &now.failure), (Phase::Pending, &None, &None));
     // What is true of volumes stays true.
-    let volume = Populated { volume: VolumeId("v".into()), commit: None, branch: None, path: None };
+    let volume =
+        Populated { volume: VolumeId("v".into()), commit: None, branch: None, path: None, submodules: Vec::new() };
     let now = workspaces.record(&lease, &seen, vec![Change::Populated(volume.clone())], vec![]).await.unwrap();
     assert_eq!(now.facts.populated, Some(volume));
     assert_eq!(now.rebuilds, 1);

@@ -20,7 +20,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Rest, retry, step};
+use super::{Rest, credential, retry, step};
 use crate::account::Owner;
 use crate::context::{Context, Driving};
 use crate::error::{In as _, Trouble};
@@ -63,6 +63,8 @@ pub(super) struct Journey<'a> {
     sight: Option<(Observed, Instant)>,
     /// The start of the container in which every service has answered us.
     answered: Option<(InstanceId, DateTime<Utc>)>,
+    /// The start of the container that was handed credentials, and for how many repositories.
+    handed: Option<(InstanceId, DateTime<Utc>, usize)>,
     circle: (Option<Step>, u32),
 }
 
@@ -110,6 +112,7 @@ impl<'a> Journey<'a> {
             feed,
             sight: None,
             answered: None,
+            handed: None,
             circle: (None, 0),
         })
     }
@@ -178,6 +181,7 @@ impl<'a> Journey<'a> {
             },
         };
         let (step, seen) = self.next(seen).await;
+        credential::deliver(self, &seen).await;
         match step {
             Step::Wait(wait) => return Ok(Some(Rest::Waiting(wait))),
             Step::Settle(Phase::Deleted) => {
@@ -350,6 +354,17 @@ impl<'a> Journey<'a> {
     /// Remembers that every service answers in this start of the container.
     pub(super) fn all_answered(&mut self, seen: &Observed) {
         self.answered = seen.instance.clone().zip(seen.started_at);
+    }
+
+    /// Whether this start of the container was not handed credentials for so many repositories yet; it
+    /// counts as handed from now on.
+    pub(super) fn is_new_to(&mut self, seen: &Observed, repositories: usize) -> bool {
+        let now = seen.instance.clone().zip(seen.started_at).map(|(instance, at)| (instance, at, repositories));
+        let is_new = now.is_some() && self.handed != now;
+        if is_new {
+            self.handed = now;
+        }
+        is_new
     }
 
     /// Records a step's end without success: it is tried again, or the workspace is given up.

@@ -16,6 +16,7 @@ use super::{extensions, hooks, resolve};
 use crate::account::{self, Owner};
 use crate::archive::{self, Item};
 use crate::error::{In as _, Trouble};
+use crate::{inside, output};
 
 const MARK: &str = ".git/steading";
 const BEGUN: &[u8] = b"begun\n";
@@ -30,16 +31,17 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     let (branch, path) = resolution.map(|r| (r.branch.clone(), r.path.clone())).unwrap_or_default();
     let commit = resolution.and_then(|resolution| resolution.commit.clone());
     let owner = owner(journey, &spec).await?;
-    let mut notes = Vec::new();
+    let (mut notes, mut submodules) = (Vec::new(), Vec::new());
     if let (Source::Git(source), Some(commit)) = (journey.ws.source.clone(), commit.clone()) {
         if is_free(journey, &spec).await? {
-            notes = unpack(journey, &spec, source, commit, owner).await?;
+            (notes, submodules) = unpack(journey, &spec, source, commit, owner).await?;
         } else {
             journey.log.write("clone", "The repository is there already and stays as it is");
         }
+        sign(journey, &spec).await?;
     }
     extensions::seed(journey, owner).await?;
-    let mut changes = vec![Change::Populated(Populated { volume, commit, branch, path })];
+    let mut changes = vec![Change::Populated(Populated { volume, commit, branch, path, submodules })];
     // A container without hooks has run them all.
     if let (Some(instance), Some(started_at), Some(image)) = (&seen.instance, seen.started_at, &journey.ws.facts.image)
         && journey.ws.facts.hooks.is_none()
@@ -56,12 +58,12 @@ async fn unpack(
     source: GitSource,
     commit: Commit,
     owner: Owner,
-) -> Result<Vec<Diagnostic>, Trouble> {
+) -> Result<(Vec<Diagnostic>, Vec<String>), Trouble> {
     journey.log.write("clone", &format!("Putting {} at {} into {}", source.url, commit.short(), spec.workspace_root));
     if journey.packing.as_ref().is_none_or(|packing| packing.owner != owner) {
         pack(journey, source, commit, owner);
     }
-    let Some(mut packing) = journey.packing.take() else { return Ok(Vec::new()) };
+    let Some(mut packing) = journey.packing.take() else { return Ok(Default::default()) };
     let packed = (&mut packing.archive).await;
     let checkout = match packed {
         Ok(done) => done.map_err(|fault| Trouble::of("populate", &fault))?,
@@ -72,7 +74,26 @@ async fn unpack(
     let whole = whole.map_err(|error| broke_off(&error.to_string()))?;
     let runtime = &journey.context.runtime;
     runtime.upload(journey.id(), &spec.workspace_root, whole).await.in_step("populate")?;
-    Ok(checkout.diagnostics)
+    Ok((checkout.diagnostics, checkout.submodules.into_iter().map(String::from).collect()))
+}
+
+/// Who commits, as the configuration says, where nothing in the image says it.
+async fn sign(journey: &Journey<'_>, spec: &PodSpec) -> Result<(), Trouble> {
+    let git = &journey.context.config.git;
+    for (key, value) in [("user.name", &git.user_name), ("user.email", &git.user_email)] {
+        if value.is_empty() {
+            continue;
+        }
+        let mut words = vec!["as".to_owned()];
+        words.extend(inside::as_people(spec, &spec.workspace_root));
+        let script = "git config \"$1\" >/dev/null || git config \"$1\" \"$2\"";
+        words.extend(["--", "/bin/sh", "-c", script, "sh", key, value].map(str::to_owned));
+        let process = inside::call(journey.context.runtime.as_ref(), journey.id(), words).await.in_step("populate")?;
+        // An image without git has nobody who commits.
+        let ended = output::follow(process, None).await.in_step("populate")?;
+        tracing::debug!(workspace.id = %journey.id(), key, exit = ended.exit, "told Git who commits");
+    }
+    Ok(())
 }
 
 fn broke_off(message: &str) -> Trouble {
