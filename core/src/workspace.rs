@@ -195,7 +195,7 @@ pub struct Populated {
     /// The folder or file inside the repository to open.
     pub path: Option<String>,
     /// Where its submodules come from, without secrets.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub submodules: Vec<String>,
 }
 
