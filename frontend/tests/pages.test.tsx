@@ -319,6 +319,15 @@ describe("the frame", () => {
 });
 
 describe("the settings", () => {
+  it("sign out everywhere, once that was meant", async () => {
+    await open("/settings");
+    await userEvent.click(screen.getByRole("button", { name: "Sign out everywhere" }));
+    expect(screen.getByRole("dialog")).toHaveTextContent("API tokens stay");
+    expect(sent.some((call) => call.startsWith("DELETE"))).toBe(false);
+    await userEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Sign out" }));
+    await waitFor(() => expect(sent).toContain("DELETE /v1/sessions"));
+  });
+
   it("show a new token once", async () => {
     await open("/settings");
     await userEvent.type(await screen.findByLabelText("What it is for"), "laptop");

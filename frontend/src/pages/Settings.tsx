@@ -2,6 +2,7 @@ import { useCallback, useState } from "react";
 import { answer, client, signOut } from "../api/client";
 import { Problem } from "../api/problem";
 import { ProblemCard } from "../components/Card";
+import { ConfirmDialog } from "../components/ConfirmDialog";
 import { Page } from "../components/Page";
 import { Fact } from "../components/ResolutionView";
 import { TokenList } from "../components/TokenList";
@@ -13,16 +14,20 @@ const SCOPES = {
   prebuild: "Registering prebuilds only",
 };
 
+const signOutEverywhere = (): Promise<unknown> => answer(client.DELETE("/sessions"));
+
 /** Who you are here, your API tokens, and the way out. */
 export function Settings() {
   const load = useCallback((signal: AbortSignal) => answer(client.GET("/me", { signal })), []);
   const { data: me, problem } = usePoll(load, 0);
   const [refused, setRefused] = useState<Problem>();
+  const [isAsking, setIsAsking] = useState(false);
 
-  const leave = async (): Promise<void> => {
+  const leave = async (out: () => Promise<unknown>): Promise<void> => {
+    setIsAsking(false);
     setRefused(undefined);
     try {
-      await signOut();
+      await out();
       window.location.assign("/sign-in");
     } catch (thrown) {
       setRefused(Problem.of(thrown));
@@ -46,11 +51,28 @@ export function Settings() {
         )}
         {refused && <ProblemCard problem={refused} />}
         <p className="quiet">Signing out ends this session here and in every workspace you opened from it.</p>
-        <button type="button" className="button" onClick={() => void leave()}>
-          Sign out
-        </button>
+        <div className="head-actions">
+          <button type="button" className="button" onClick={() => void leave(signOut)}>
+            Sign out
+          </button>
+          <button type="button" className="button button-quiet-danger" onClick={() => setIsAsking(true)}>
+            Sign out everywhere
+          </button>
+        </div>
       </section>
       <TokenList />
+      {isAsking && (
+        <ConfirmDialog
+          title="Sign out everywhere?"
+          confirm="Sign out"
+          danger
+          onConfirm={() => void leave(signOutEverywhere)}
+          onCancel={() => setIsAsking(false)}
+        >
+          <p>All your browsers are signed out, and every workspace that is open in them closes.</p>
+          <p className="quiet">Workspaces run on, and API tokens stay as they are.</p>
+        </ConfirmDialog>
+      )}
     </Page>
   );
 }
