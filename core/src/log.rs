@@ -16,10 +16,26 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// A place in something that can be read again, such as the output of a hook that outlives us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark<'a> {
+    /// What is read.
+    pub source: &'a str,
+    /// So many bytes of it are in the log.
+    pub upto: u64,
+}
+
 /// Takes the output of a step. It never blocks and never fails: output is for reading, not for deciding.
 pub trait LogSink: Send + Sync {
     /// Appends text to a stream; a text of several lines becomes several lines.
     fn write(&self, stream: &str, text: &str);
+
+    /// Appends one line and remembers together with it how far its source is in the log, so that whoever
+    /// reads the source again goes on from there and no line is told twice.
+    fn write_marked(&self, stream: &str, line: &str, mark: Mark<'_>) {
+        let _ = mark;
+        self.write(stream, line);
+    }
 }
 
 /// Throws everything away, for callers that have no reader.

@@ -20,6 +20,8 @@ use crate::rows::{event, workspace};
 
 /// The most that one read gives.
 const LARGEST: u64 = 1000;
+/// So many of each workspace's newest events are kept.
+const KEPT: u64 = 1000;
 
 /// What happened.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,14 @@ impl Events<'_> {
         }
         let rows = query.order_by_asc(event::Column::Seq).limit(limit.min(LARGEST));
         rows.all(&self.store.inner.database.reader).await?.into_iter().map(read).collect()
+    }
+
+    /// The newest event about a hook of a workspace: one that started or one that ended.
+    pub async fn last_hook(&self, id: WorkspaceId) -> Result<Option<WorkspaceEvent>, StoreError> {
+        let is_hook = event::Column::Kind.starts_with(r#"{"event":"hook-"#);
+        let query = event::Entity::find().filter(event::Column::WorkspaceId.eq(id.uuid())).filter(is_hook);
+        let newest = query.order_by_desc(event::Column::Seq).one(&self.store.inner.database.reader).await?;
+        newest.map(read).transpose()
     }
 
     /// Appends notes to a story without holding the workspace's lease; gives the number of the last one.
@@ -78,6 +88,25 @@ impl Events<'_> {
         });
         batches.flat_map(stream::iter).boxed()
     }
+}
+
+/// Forgets the oldest events of stories that have become too long. An engine that is away for a week is told
+/// of each minute; nobody reads that far back.
+pub(crate) async fn prune(database: &Database) -> Result<(), StoreError> {
+    let kept = i64::try_from(KEPT).unwrap_or(i64::MAX);
+    let long = event::Entity::find().select_only().column(event::Column::WorkspaceId);
+    let too_many = sea_orm::ExprTrait::gt(event::Column::Seq.count(), kept);
+    let long = long.group_by(event::Column::WorkspaceId).having(too_many);
+    for id in long.into_tuple::<uuid::Uuid>().all(&database.reader).await? {
+        let of_it = event::Column::WorkspaceId.eq(id);
+        let oldest = event::Entity::find().select_only().column(event::Column::Seq).filter(of_it.clone());
+        let oldest = oldest.order_by_desc(event::Column::Seq).offset(KEPT).limit(1).into_tuple::<i64>();
+        if let Some(seq) = oldest.one(&database.reader).await? {
+            let old = event::Entity::delete_many().filter(of_it).filter(event::Column::Seq.lte(seq));
+            old.exec(database.writer()).await?;
+        }
+    }
+    Ok(())
 }
 
 struct Tail {

@@ -31,6 +31,10 @@ pub trait LogStore: Send + Sync {
     fn tail(&self, id: WorkspaceId, after_seq: u64) -> BoxStream<'static, LogLine>;
     /// Returns once everything that was written so far can be read.
     async fn flush(&self, id: WorkspaceId) -> Result<(), StoreError>;
+    /// How far a source is in the log.
+    async fn upto(&self, id: WorkspaceId, source: &str) -> Result<Option<u64>, StoreError>;
+    /// The workspaces of which there is output.
+    async fn list(&self) -> Result<Vec<WorkspaceId>, StoreError>;
     /// Forgets a workspace's output.
     async fn remove(&self, id: WorkspaceId) -> Result<(), StoreError>;
 }
@@ -73,6 +77,17 @@ impl Logs {
     /// Returns once everything that this process wrote so far can be read.
     pub async fn flush(&self, id: WorkspaceId) -> Result<(), StoreError> {
         self.0.flush(id).await
+    }
+
+    /// How many bytes of a source are in the log, as its newest [`steading_core::log::Mark`] says; `None`
+    /// if nothing of it is there. Looks through all that is kept in the worst case.
+    pub async fn upto(&self, id: WorkspaceId, source: &str) -> Result<Option<u64>, StoreError> {
+        self.0.upto(id, source).await
+    }
+
+    /// The workspaces of which there is output, in no order.
+    pub(crate) async fn list(&self) -> Result<Vec<WorkspaceId>, StoreError> {
+        self.0.list().await
     }
 
     /// Forgets a workspace's output.

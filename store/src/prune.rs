@@ -1,21 +1,22 @@
 //! Forgets what has expired. Doing it twice, or in several processes, is harmless.
 
+use std::collections::HashSet;
 use std::sync::Weak;
 use std::time::Duration;
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{EntityTrait as _, ExprTrait as _, QueryFilter as _};
+use sea_orm::{EntityTrait as _, ExprTrait as _, QueryFilter as _, QuerySelect as _};
 
 use crate::error::StoreError;
-use crate::rows::{bell, entry, idempotency, inquiry, link, session, ticket, tombstone};
+use crate::rows::{bell, entry, idempotency, inquiry, link, session, ticket, tombstone, workspace};
 use crate::sessions::micros;
-use crate::{Inner, Store, feed};
+use crate::{Inner, Store, events, feed};
 
 const EVERY: Duration = Duration::from_secs(120);
 
 impl Store {
-    /// Forgets expired sign-ins, answers, questions, deletions and rings, and jobs that were done. The store does so
-    /// by itself every two minutes.
+    /// Forgets expired sign-ins, answers, questions, deletions and rings, jobs that were done, what is too old in
+    /// long stories, and logs without a workspace. The store does so by itself every two minutes.
     pub async fn prune(&self) -> Result<(), StoreError> {
         let database = &self.inner.database;
         let now = || database.now();
@@ -33,7 +34,21 @@ impl Store {
         tombstone::Entity::delete_many().filter(old).exec(on).await?;
         let old = Expr::col(bell::Column::At).lte(before(feed::KEPT));
         bell::Entity::delete_many().filter(old).exec(on).await?;
+        events::prune(database).await?;
+        self.prune_logs().await?;
         self.inner.queue.prune().await
+    }
+
+    /// Removes the logs of workspaces without a record: one that was forgotten just before a crash.
+    async fn prune_logs(&self) -> Result<(), StoreError> {
+        // The logs first: a record is there before anything is written about it.
+        let logs = self.logs().list().await?;
+        let known = workspace::Entity::find().select_only().column(workspace::Column::Id).into_tuple::<uuid::Uuid>();
+        let known: HashSet<_> = known.all(&self.inner.database.reader).await?.into_iter().collect();
+        for id in logs.into_iter().filter(|id| !known.contains(&id.uuid())) {
+            self.logs().remove(id).await?;
+        }
+        Ok(())
     }
 }
 

@@ -11,9 +11,9 @@ use futures::stream::{self, BoxStream};
 use steading_core::WorkspaceId;
 use steading_core::log::{LogLine, LogSink, Silent};
 
-use super::LogStore;
 use super::tail::Cursor;
 use super::writer::{self, Log, Sink};
+use super::{LogStore, segment};
 use crate::error::StoreError;
 
 /// How often a reader looks for what other processes wrote.
@@ -110,6 +110,26 @@ impl LogStore for Files {
     async fn flush(&self, id: WorkspaceId) -> Result<(), StoreError> {
         self.log(id).flush().await;
         Ok(())
+    }
+
+    async fn upto(&self, id: WorkspaceId, source: &str) -> Result<Option<u64>, StoreError> {
+        self.flush(id).await?;
+        let (folder, source) = (self.folder(id), source.to_owned());
+        let found = tokio::task::spawn_blocking(move || segment::upto(&folder, &source));
+        Ok(found.await.map_err(StoreError::unavailable)??)
+    }
+
+    async fn list(&self) -> Result<Vec<WorkspaceId>, StoreError> {
+        let folder = self.folder.clone();
+        let listed = tokio::task::spawn_blocking(move || -> std::io::Result<Vec<WorkspaceId>> {
+            let entries = match std::fs::read_dir(folder) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+                entries => entries?,
+            };
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            Ok(names.filter_map(|name| name.parse().ok()).collect())
+        });
+        Ok(listed.await.map_err(StoreError::unavailable)??)
     }
 
     async fn remove(&self, id: WorkspaceId) -> Result<(), StoreError> {

@@ -1,15 +1,17 @@
 //! One line of output: made printable, written, read.
 //!
 //! In the file: `seq`, milliseconds since 1970, stream and text, separated by tabs. The text is last and may
-//! contain tabs itself.
+//! contain tabs itself. Behind the stream there may be a mark: how far the line's source is in the log.
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
-use steading_core::log::LogLine;
+use steading_core::log::{LogLine, Mark};
 
 /// The longest text of a line, in bytes; the rest is cut off.
 pub(super) const LONGEST: usize = 16 * 1024;
+/// Between a stream and its mark; in no name, as it is a control character.
+const MARK: char = '\u{1f}';
 const CUT: &str = " … (the rest of this line was cut off)";
 
 /// Cuts output into lines without their ends; an empty text is one empty line.
@@ -61,8 +63,22 @@ pub(super) fn read(line: &[u8]) -> Option<LogLine> {
     let mut fields = line.splitn(4, '\t');
     let seq = fields.next()?.parse().ok()?;
     let at = fields.next()?.parse().ok().and_then(DateTime::<Utc>::from_timestamp_millis)?;
-    let stream = fields.next()?.to_owned();
+    let stream = fields.next()?.split(MARK).next()?.to_owned();
     Some(LogLine { seq, at, stream, text: fields.next()?.to_owned() })
+}
+
+/// How far the source is in the log, if the line has a mark of it.
+pub(super) fn upto(line: &[u8], source: &str) -> Option<u64> {
+    let field = line.split(|b| *b == b'\t').nth(2)?;
+    let (_, mark) = std::str::from_utf8(field).ok()?.split_once(MARK)?;
+    let (of, upto) = mark.rsplit_once('@')?;
+    if of == source { upto.parse().ok() } else { None }
+}
+
+/// A stream's name with its mark.
+pub(super) fn marked(stream: &str, mark: Mark<'_>) -> String {
+    let source = mark.source.chars().filter(|c| !c.is_control());
+    format!("{}{MARK}{}@{}", stream_name(stream), source.collect::<String>(), mark.upto)
 }
 
 /// A stream's name as it may stand in the file.
@@ -84,6 +100,17 @@ mod tests {
         assert_eq!(line.at.timestamp_millis(), 1_700_000_000_123);
         assert!(read(b"7\t17").is_none());
         assert!(read(b"\xff\xfe").is_none());
+    }
+
+    #[test]
+    fn a_mark_is_kept_and_not_shown() {
+        let mut file = String::new();
+        let mark = Mark { source: "a@b", upto: 12 };
+        write(&mut file, 7, 1_700_000_000_123, &marked("hook", mark), "text");
+        let line = file.trim_end_matches('\n').as_bytes();
+        assert_eq!(read(line).unwrap().stream, "hook");
+        assert_eq!((upto(line, "a@b"), upto(line, "a")), (Some(12), None));
+        assert_eq!(upto(b"7\t1700000000123\thook\ttext", "a@b"), None);
     }
 
     #[test]

@@ -41,6 +41,23 @@ pub(super) fn path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.log"))
 }
 
+/// How far a source is in the log: its newest mark.
+pub(super) fn upto(folder: &Path, source: &str) -> io::Result<Option<u64>> {
+    for first in list(folder)?.into_iter().rev() {
+        let bytes = match fs::read(path(folder, first)) {
+            // It was dropped meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            bytes => bytes?,
+        };
+        // What stands behind the last line end was torn by a crash and is written again.
+        let found = bytes.rsplit(|b| *b == b'\n').skip(1).find_map(|line| line::upto(line, source));
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// A line that waits to be numbered and written.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -197,6 +214,25 @@ mod tests {
             assert_eq!(one.append(&[pending("one")]).unwrap(), round * 2 + 1);
             assert_eq!(two.append(&[pending("two")]).unwrap(), round * 2 + 2);
         }
+    }
+
+    #[test]
+    fn the_newest_mark_of_a_source_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Appender::new(folder.path().into());
+        let mark = |source, upto| Pending {
+            stream: line::marked("hook", steading_core::log::Mark { source, upto }),
+            text: "x".repeat(line::LONGEST),
+        };
+        log.append(&[mark("a", 1), mark("b", 5), mark("a", 2), pending("c")]).unwrap();
+        log.append(&(0..100).map(|n| mark("b", 6 + n)).collect::<Vec<_>>()).unwrap();
+        assert!(list(folder.path()).unwrap().len() > 1);
+        let last = *list(folder.path()).unwrap().last().unwrap();
+        let mut file = OpenOptions::new().append(true).open(path(folder.path(), last)).unwrap();
+        file.write_all(b"105\t1700000000123\thook\x1fa@9\ttor").unwrap();
+        assert_eq!(upto(folder.path(), "a").unwrap(), Some(2));
+        assert_eq!(upto(folder.path(), "b").unwrap(), Some(105));
+        assert_eq!(upto(folder.path(), "c").unwrap(), None);
     }
 
     #[test]

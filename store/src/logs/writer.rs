@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use steading_core::log::LogSink;
+use steading_core::log::{LogSink, Mark};
 use tokio::sync::{Notify, watch};
 
 use super::line;
@@ -99,11 +99,11 @@ impl Log {
         Some((lines, waiting.taken))
     }
 
+    /// Takes text of a stream, as its name stands in the file.
     fn push(&self, stream: &str, text: &str) {
         if self.is_removed() {
             return;
         }
-        let stream = line::stream_name(stream);
         for text in line::split(text) {
             // Before the copy: what does not fit costs nothing but a count.
             let mut waiting = self.waiting();
@@ -117,7 +117,7 @@ impl Log {
             let mut waiting = self.waiting();
             waiting.bytes += text.len() + stream.len() + OVERHEAD;
             waiting.taken += 1;
-            waiting.lines.push_back(Pending { stream: stream.clone(), text });
+            waiting.lines.push_back(Pending { stream: stream.to_owned(), text });
         }
         self.rung.notify_one();
     }
@@ -177,7 +177,11 @@ pub(super) struct Sink(pub(super) Arc<Log>);
 
 impl LogSink for Sink {
     fn write(&self, stream: &str, text: &str) {
-        self.0.push(stream, text);
+        self.0.push(&line::stream_name(stream), text);
+    }
+
+    fn write_marked(&self, stream: &str, line: &str, mark: Mark<'_>) {
+        self.0.push(&line::marked(stream, mark), line);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use steading_core::WorkspaceId;
-use steading_core::log::LogLine;
+use steading_core::log::{LogLine, Mark};
 
 use crate::world::World;
 
@@ -27,6 +27,40 @@ async fn lines_are_numbered_and_read_from_any_place() {
     assert_eq!(texts(&logs.read(id, 1, 1).await.unwrap()), ["two"]);
     assert!(logs.read(id, 3, 10).await.unwrap().is_empty());
     assert!(logs.read(WorkspaceId::new(), 0, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_source_that_is_read_again_goes_on_where_the_log_is() {
+    let world = World::sqlite().await;
+    let (logs, id) = (world.store.logs(), WorkspaceId::new());
+    assert_eq!(logs.upto(id, "a").await.unwrap(), None);
+    let sink = logs.sink(id);
+    for (line, upto) in [("$ title", 0), ("one", 4), ("two", 8)] {
+        sink.write_marked("hook", line, Mark { source: "a", upto });
+    }
+    sink.write("hook", "not of it");
+    assert_eq!(world.another().await.logs().upto(id, "a").await.unwrap_or_default(), logs.upto(id, "a").await.unwrap());
+    assert_eq!(logs.upto(id, "a").await.unwrap(), Some(8));
+    assert_eq!(logs.upto(id, "b").await.unwrap(), None);
+    let all = logs.read(id, 0, 10).await.unwrap();
+    assert_eq!(texts(&all), ["$ title", "one", "two", "not of it"]);
+    assert!(all.iter().all(|line| line.stream == "hook"));
+}
+
+#[tokio::test]
+async fn logs_without_a_workspace_are_pruned() {
+    let world = World::sqlite().await;
+    let (kept, gone) = (world.insert().await.id, WorkspaceId::new());
+    for id in [kept, gone] {
+        world.store.logs().sink(id).write("build", "line");
+        world.store.logs().flush(id).await.unwrap();
+    }
+    std::fs::create_dir(world.folder().join("logs/somebody-elses")).unwrap();
+    world.another().await.prune().await.unwrap();
+    let mut left: Vec<_> =
+        std::fs::read_dir(world.folder().join("logs")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["somebody-elses", kept.to_string().as_str()]);
 }
 
 #[tokio::test]
