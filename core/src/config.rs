@@ -259,11 +259,13 @@ pub struct Worker {
     pub sweep_seconds: u32,
     /// Minutes before a build is ended.
     pub build_minutes: u32,
+    /// Seconds the IDE may take to answer before that is an incident.
+    pub open_seconds: u32,
 }
 
 impl Default for Worker {
     fn default() -> Self {
-        Self { concurrency: 8, lease_seconds: 10, sweep_seconds: 5, build_minutes: 60 }
+        Self { concurrency: 8, lease_seconds: 10, sweep_seconds: 5, build_minutes: 60, open_seconds: 60 }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::id::{PoolId, UserId, WorkspaceId};
 use crate::image::ImageRef;
 use crate::pod::PodSpec;
 use crate::resolution::Resolution;
-use crate::runtime::{InstanceId, RuntimeId, VolumeId};
+use crate::runtime::{InstanceId, Observed, RuntimeId, VolumeId};
 use crate::slug::Slug;
 use crate::source::{Commit, Source};
 
@@ -150,6 +150,8 @@ pub struct Facts {
     pub attached: Option<DateTime<Utc>>,
     /// The volume into which the listed extensions were installed.
     pub extensions: Option<VolumeId>,
+    /// The container in which every service has answered: people have been in it.
+    pub opened: Option<InstanceId>,
     /// Deaths of the container within a minute of its start, one after the other.
     pub deaths: Deaths,
     /// Where the last spec mounts the repository: a rebuild reads its configuration there.
@@ -172,6 +174,14 @@ pub struct Last {
     pub spec: PodSpec,
     /// The volume into which the listed extensions were installed.
     pub extensions: Option<VolumeId>,
+}
+
+impl Facts {
+    /// Whether people have been in the container that is there.
+    #[must_use]
+    pub fn were_open(&self, seen: &Observed) -> bool {
+        seen.instance.is_some() && self.opened == seen.instance
+    }
 }
 
 /// An image that the runtime has, and the configuration that comes with it.
@@ -226,6 +236,9 @@ pub struct Deaths {
 pub struct Retry {
     /// The step, as [`crate::plan::Step::name`] prints it.
     pub step: String,
+    /// The code of the failure that it is tried again for.
+    #[serde(default)]
+    pub code: String,
     /// How many times it was tried.
     pub attempts: u32,
     /// Not before this moment.
@@ -298,6 +311,8 @@ pub enum Change {
     PostStart(InstanceId, DateTime<Utc>),
     /// postAttachCommand ran for entries up to this moment.
     Attached(DateTime<Utc>),
+    /// Every service of this container answers.
+    Opened(InstanceId),
     /// The listed extensions are in this volume, or their failures are on record.
     Extensions(VolumeId),
     /// Quick deaths counted so far.
@@ -353,6 +368,7 @@ impl Workspace {
             Change::Hooks(fact) => self.facts.hooks = Some(fact),
             Change::PostStart(instance, started) => self.facts.post_start = Some((instance, started)),
             Change::Attached(at) => self.facts.attached = Some(at),
+            Change::Opened(instance) => self.facts.opened = Some(instance),
             Change::Extensions(volume) => self.facts.extensions = Some(volume),
             Change::Deaths(deaths) => self.facts.deaths = deaths,
             Change::Retry(retry) => self.retry = Some(retry),

@@ -16,6 +16,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Owner;
 
+/// So many hooks that stay are followed at once.
+const STAYING: usize = 256;
+
 /// What a job may touch. One for each process.
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
@@ -24,9 +27,15 @@ pub(crate) struct Context {
     pub(crate) resolver: Resolver,
     /// What the lease table calls this process.
     pub(crate) holder: String,
-    /// Work that costs: resolving, building, starting, cloning. Following a hook costs nothing and
-    /// takes no permit, or eight hooks that never end would stop all else.
-    pub(crate) heavy: Semaphore,
+    /// Work that costs, each kind with permits of its own: long builds or a repository host that hangs must
+    /// not stop plain starts. Following a hook costs nothing and takes no permit.
+    pub(crate) starts: Semaphore,
+    /// Resolving and cloning.
+    pub(crate) fetches: Semaphore,
+    /// Pulling and building.
+    pub(crate) builds: Semaphore,
+    /// Hooks that stay, each of which holds a connection to the engine for as long as it is followed.
+    pub(crate) staying: Arc<Semaphore>,
     /// Rung when something may have come to be of no use.
     pub(crate) untidy: Notify,
     tools: tokio::sync::Mutex<Option<Vec<ToolMount>>>,
@@ -39,7 +48,10 @@ impl Context {
         let permits = usize::try_from(config.worker.concurrency).unwrap_or(1).max(1);
         Self {
             holder: format!("worker-{}-{}", std::process::id(), &uuid::Uuid::new_v4().simple().to_string()[..8]),
-            heavy: Semaphore::new(permits),
+            starts: Semaphore::new(permits),
+            fetches: Semaphore::new(permits),
+            builds: Semaphore::new(permits),
+            staying: Arc::new(Semaphore::new(STAYING)),
             untidy: Notify::new(),
             tools: tokio::sync::Mutex::default(),
             owners: Mutex::default(),

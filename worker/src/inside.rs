@@ -10,35 +10,65 @@ use steading_core::runtime::{Exec, Process, Result, Runtime};
 
 use crate::output;
 
-/// A hook that was interrupted with its container, so that nobody knows how far it came.
-pub(crate) const INTERRUPTED: i64 = 125;
-/// A hook that ran into its time limit.
-pub(crate) const TIMED_OUT: i64 = 124;
+/// What the helper is asked. Values of variables travel in the environment, because command lines are
+/// public in a container.
+#[derive(Clone, Default)]
+pub(crate) struct Call {
+    words: Vec<String>,
+    env: BTreeMap<String, String>,
+}
+
+impl Call {
+    pub(crate) fn new(words: &[&str]) -> Self {
+        Self::default().words(words)
+    }
+
+    /// Adds words as they are.
+    pub(crate) fn words(mut self, words: &[&str]) -> Self {
+        self.words.extend(words.iter().map(|word| (*word).to_owned()));
+        self
+    }
+
+    /// Starts something as people start it: their user, folder and environment.
+    pub(crate) fn as_people(self, spec: &PodSpec, folder: &str) -> Self {
+        let options = ["--user", &spec.remote_user, "--cwd", folder, "--probe", &spec.env_probe];
+        spec.remote_env.iter().fold(self.words(&options), |call, (name, value)| match value {
+            Some(value) => call.passing(name, value),
+            None => call.words(&["--unset", name]),
+        })
+    }
+
+    /// Sets a variable for what is started, whatever the user's shell says.
+    pub(crate) fn passing(mut self, name: &str, value: &str) -> Self {
+        if self.env.insert(name.to_owned(), value.to_owned()).is_none() {
+            self = self.words(&["--pass", name]);
+        }
+        self
+    }
+
+    /// Adds the words and variables of another.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.words.extend(other.words);
+        self.env.extend(other.env);
+        self
+    }
+
+    /// The command that is started; nothing may be added behind it.
+    pub(crate) fn running(mut self, command: Vec<String>) -> Self {
+        self.words.push("--".to_owned());
+        self.words.extend(command);
+        self
+    }
+}
 
 /// Starts a call. The helper is always called as root, who owns its state.
-pub(crate) async fn call(runtime: &dyn Runtime, id: WorkspaceId, words: Vec<String>) -> Result<Process> {
-    let command = std::iter::once(BINARY.to_owned()).chain(words).collect();
-    runtime.exec(id, Exec { command, user: Some("0".to_owned()), ..Exec::default() }).await
+pub(crate) async fn call(runtime: &dyn Runtime, id: WorkspaceId, call: Call) -> Result<Process> {
+    let command = std::iter::once(BINARY.to_owned()).chain(call.words).collect();
+    runtime.exec(id, Exec { command, user: Some("0".to_owned()), env: call.env, ..Exec::default() }).await
 }
 
 /// Calls it and reads the JSON that it prints; `None` if it printed something else.
 pub(crate) async fn ask(runtime: &dyn Runtime, id: WorkspaceId, words: &[&str]) -> Result<Option<Value>> {
-    let words = words.iter().map(|word| (*word).to_owned()).collect();
-    let (_, text) = output::collect(call(runtime, id, words).await?).await?;
+    let (_, text) = output::collect(call(runtime, id, Call::new(words)).await?).await?;
     Ok(serde_json::from_str(&text).ok())
-}
-
-/// The options that start something as people start it: their user, folder and environment.
-pub(crate) fn as_people(spec: &PodSpec, folder: &str) -> Vec<String> {
-    let mut words = vec!["--user".to_owned(), spec.remote_user.clone(), "--cwd".to_owned(), folder.to_owned()];
-    words.extend(["--probe".to_owned(), spec.env_probe.clone()]);
-    words.extend(environment(&spec.remote_env));
-    words
-}
-
-fn environment(env: &BTreeMap<String, Option<String>>) -> impl Iterator<Item = String> {
-    env.iter().flat_map(|(name, value)| match value {
-        Some(value) => ["--env".to_owned(), format!("{name}={value}")],
-        None => ["--unset".to_owned(), name.clone()],
-    })
 }

@@ -200,6 +200,28 @@ async fn a_lost_volume_is_made_and_filled_again() {
     world.fake.lose_volume(id, VolumeRole::Workspace);
     assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
     assert_eq!(world.fake.file(id, "/workspaces/v/README.md").as_deref(), Some("# hello\n"));
+    // What was lost with it is told, once.
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    let warnings = world.load(id).await.warnings;
+    assert_eq!((warnings.len(), warnings[0].code.as_str()), (1, "workspace-volume-lost"));
+    assert!(warnings[0].hint.as_ref().unwrap().contains("docker volume prune"));
+    let story = world.story(id).await;
+    assert_eq!(story.iter().filter(|line| line.starts_with("warned workspace-volume-lost")).count(), 1, "{story:#?}");
+}
+
+#[tokio::test]
+async fn settings_and_extensions_come_back_when_their_volume_was_lost() {
+    let world = World::new().await;
+    let configuration = r#"{"image": "debian",
+        "customizations": {"vscode": {"settings": {"a": 1}, "extensions": ["a.b"]}}}"#;
+    let id = world.workspace(&world.configured("st", configuration)).await;
+    world.settle(id).await;
+    world.fake.lose_container(id);
+    world.fake.lose_volume(id, VolumeRole::State);
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    assert!(world.fake.file(id, "/var/lib/steading/ide/Machine/settings.json").is_some());
+    assert_eq!(world.helper.lock().unwrap().extensions, ["a.b", "a.b"]);
+    assert_eq!(world.load(id).await.warnings, []);
 }
 
 #[tokio::test]

@@ -436,7 +436,8 @@ impl State {
         ws.facts.last = self.last.map(|_| Box::new(setup.last.clone()));
         ws.failure = self.failure.then(failure);
         let not_before = START + TimeDelta::hours(if self.again == Again::Later { 3 } else { 1 });
-        ws.retry = (self.again != Again::No).then(|| Retry { step: "up".to_owned(), attempts: 1, not_before });
+        let retry = || Retry { step: "up".to_owned(), code: "x".to_owned(), attempts: 1, not_before };
+        ws.retry = (self.again != Again::No).then(retry);
         ws.facts.deaths = Deaths { count: self.deaths, last: self.counted.then_some(START) };
         ws.facts.populated = Some(Populated {
             volume: volume(self.populated),

@@ -239,7 +239,7 @@ async fn the_sweeper_sees_what_is_left_to_do(world: &World) {
     let lease = leases.acquire(ws.id, "one", LONG).await.unwrap().unwrap();
     assert!(unsettled().await.is_empty(), "somebody drives it");
 
-    let retry = |due| Change::Retry(Retry { step: "build".into(), attempts: 1, not_before: due });
+    let retry = |due| Change::Retry(Retry { step: "build".into(), code: "x".into(), attempts: 1, not_before: due });
     let later = Utc::now() + TimeDelta::minutes(5);
     let ws = workspaces.record(&lease, &ws, vec![retry(later)], vec![]).await.unwrap();
     leases.release(lease).await.unwrap();

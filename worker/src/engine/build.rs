@@ -9,7 +9,7 @@ use steading_core::image::ImageRef;
 use steading_core::pod::variables::{Known, fold};
 use steading_core::prebuild::repository_key;
 use steading_core::resolution::{ImageSource, Resolution};
-use steading_core::runtime::{BuildRequest, ImageInfo};
+use steading_core::runtime::{BuildRequest, ImageInfo, RuntimeError};
 use steading_core::workspace::{Change, HeldImage};
 use steading_core::{Class, Source};
 use steading_source::folder::Listed;
@@ -23,19 +23,25 @@ use crate::output::Watched;
 pub(super) async fn run(journey: &mut Journey<'_>) -> Result<Done, Trouble> {
     let Some(resolution) = journey.ws.facts.resolution.clone() else { return Ok(Done::default()) };
     let watched = Watched::new(journey.log.clone());
-    let minutes = journey.context.config.worker.build_minutes;
-    let having = async {
-        match &resolution.image {
-            ImageSource::Pull { image } => pull(journey, image, &watched).await,
-            ImageSource::Build { .. } => build(journey, &resolution, &watched).await,
-        }
+    let had = match &resolution.image {
+        ImageSource::Pull { image } => pull(journey, image, &watched).await,
+        ImageSource::Build { .. } => build(journey, &resolution, &watched).await,
     };
-    let had = tokio::time::timeout(Duration::from_secs(u64::from(minutes) * 60), having).await;
-    let info =
-        had.unwrap_or_else(|_| Err(too_long(minutes))).map_err(|trouble| trouble.with_output(&watched.last()))?;
+    let info = had.map_err(|trouble| trouble.with_output(&watched.last()))?;
     let (held, events) = hold(journey, &resolution, &info)?;
     journey.image = Some((held.image.clone(), info));
     Ok(Done { changes: vec![Change::Image(Box::new(held))], events })
+}
+
+/// Pulls or builds when it is its turn; only then its time begins to count.
+async fn in_turn(
+    journey: &Journey<'_>,
+    work: impl Future<Output = Result<ImageInfo, RuntimeError>>,
+) -> Result<ImageInfo, Trouble> {
+    let _permit = journey.context.builds.acquire().await;
+    let minutes = journey.context.config.worker.build_minutes;
+    let had = tokio::time::timeout(Duration::from_secs(u64::from(minutes) * 60), work).await;
+    had.map_or_else(|_| Err(too_long(minutes)), |had| had.in_step("build"))
 }
 
 fn too_long(minutes: u32) -> Trouble {
@@ -51,7 +57,7 @@ async fn pull(journey: &Journey<'_>, image: &ImageRef, log: &Watched) -> Result<
         journey.log.write("pull", &format!("{image} is there already"));
         return Ok(info);
     }
-    context.runtime.pull(&mirrored, log).await.in_step("build")
+    in_turn(journey, context.runtime.pull(&mirrored, log)).await
 }
 
 async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) -> Result<ImageInfo, Trouble> {
@@ -87,7 +93,7 @@ async fn build(journey: &Journey<'_>, resolution: &Resolution, log: &Watched) ->
         cache_from: cache_from.iter().map(|image| ImageRef::new(image.as_str()).mirrored(mirrors)).collect(),
         labels: std::collections::BTreeMap::new(),
     };
-    context.runtime.build(&request, packed.tar, log).await.in_step("build")
+    in_turn(journey, context.runtime.build(&request, packed.tar, log)).await
 }
 
 /// What a rebuild's build sees of the workspace; `None` if its files are out of reach.

@@ -18,10 +18,14 @@ use super::{populate, resolve};
 use crate::account::Owner;
 use crate::archive::{self, Item};
 use crate::error::{In as _, Trouble};
-use crate::{inside, output};
+use crate::inside::{self, Call};
+use crate::output;
 
 /// An extension gallery that does not answer is given up after this time.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What the IDE reads where it gets extensions from.
+const GALLERY: &str = "EXTENSIONS_GALLERY";
 
 pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Done, Trouble> {
     let (Some(spec), Some(volume), Some(image)) =
@@ -31,11 +35,10 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     };
     let mut done = Done::from(Change::Extensions(volume));
     let wishes = VsCode::of(&image.config);
-    if journey.ws.rebuilds > 0 {
-        // The first time they came with the checkout, before the IDE was opened.
-        let owner = populate::owner(journey, &spec).await?;
-        seed(journey, owner).await?;
-    }
+    // The first time they came with the checkout already, before the IDE was opened; not so in a rebuild,
+    // or where this volume alone was lost.
+    let owner = populate::owner(journey, &spec).await?;
+    seed(journey, owner).await?;
     for note in lacking(journey, &spec).await? {
         journey.log.write("container", &note.to_string());
         done.events.push(resolve::event(&note));
@@ -114,14 +117,13 @@ async fn install(journey: &Journey<'_>, spec: &PodSpec, ide: &Service, ids: &[St
     let mut warnings = Vec::new();
     for id in ids {
         journey.log.write("ide", &format!("Installing the extension {id}"));
-        let mut words = vec!["as".to_owned()];
-        words.extend(inside::as_people(spec, &ide.folder));
-        let gallery = ide.env.get("EXTENSIONS_GALLERY").map(|gallery| format!("EXTENSIONS_GALLERY={gallery}"));
-        words.extend(gallery.into_iter().flat_map(|gallery| ["--env".to_owned(), gallery]));
-        words.push("--".to_owned());
-        words.extend(commandline(ide, id));
+        let mut call = Call::new(&["as"]).as_people(spec, &ide.folder);
+        if let Some(gallery) = ide.env.get(GALLERY) {
+            call = call.passing(GALLERY, gallery);
+        }
+        let call = call.running(commandline(ide, id));
         let running = async {
-            let process = inside::call(journey.context.runtime.as_ref(), journey.id(), words).await?;
+            let process = inside::call(journey.context.runtime.as_ref(), journey.id(), call).await?;
             output::follow(process, Some((journey.log.as_ref(), "ide"))).await
         };
         match tokio::time::timeout(PATIENCE, running).await {

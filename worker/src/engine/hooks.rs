@@ -3,29 +3,55 @@
 //! They run under `inside hook`, which outlives us: a key names each command of a container (and for
 //! postStartCommand of a start of it), so asking again follows the one that runs, or tells how it ended.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use devcontainer::{LifecycleCommand, Origin, SingleCommand};
 use futures::future::try_join_all;
-use steading_core::event::{EventKind, WorkspaceEvent};
+use steading_core::event::EventKind;
 use steading_core::failure::Failure;
-use steading_core::log::LogSink;
 use steading_core::pod::PodSpec;
-use steading_core::runtime::{InstanceId, Observed, Runtime, RuntimeError};
+use steading_core::runtime::{InstanceId, Observed};
 use steading_core::workspace::{Change, HookFact};
-use steading_core::{Class, Merged, Stage, WorkspaceId};
+use steading_core::{Class, Merged, Stage};
 
+use self::command::{Command, End, Ended};
+use self::stay::Following;
 use super::journey::{Done, Journey};
+use super::retry;
 use crate::error::{In as _, Trouble};
-use crate::output::Ended;
-use crate::{inside, output};
+use crate::inside::{self, Call};
+use crate::output;
+
+mod command;
+mod stay;
+mod transcript;
+
+/// A hook that may stay and is still there after this time stays.
+const SHORT: Duration = Duration::from_secs(5);
+
+/// The code of a hook that was interrupted, and how often it is tried.
+const INTERRUPTED: &str = "hook-interrupted";
+const TRIES: u32 = 3;
 
 /// One command with what it is called.
+#[derive(Clone)]
 struct Hook {
     stage: Stage,
     origin: Origin,
     command: LifecycleCommand,
-    /// What its key begins with.
-    key: String,
+    /// Its place in its stage.
+    index: usize,
+    /// The start or the entry that it belongs to; empty where it belongs to the container.
+    moment: String,
+}
+
+/// In which container hooks run, and how.
+struct Run {
+    spec: PodSpec,
+    instance: InstanceId,
+    /// Nobody waits for postStartCommand, so it may be a server that never ends.
+    may_stay: bool,
 }
 
 pub(super) async fn run(journey: &mut Journey<'_>, upto: Stage, seen: &Observed) -> Result<Done, Trouble> {
@@ -44,29 +70,53 @@ pub(super) async fn run(journey: &mut Journey<'_>, upto: Stage, seen: &Observed)
         Stage::PostStart => vec![Stage::PostStart],
         _ => stages.filter(|stage| Some(*stage) > done).collect(),
     };
+    let may_stay = upto == Stage::PostStart && merged.wait_for < Some(Stage::PostStart);
+    let run = Run { spec, instance, may_stay };
     let mut followed = false;
     for stage in missing {
-        let mut told = Vec::new();
+        let (mut told, mut staying) = (Vec::new(), Vec::new());
         for hook in hooks_of(&merged, stage, &started_at.timestamp_micros().to_string()) {
             // How one ended is told together with what follows from it.
             journey.record(Vec::new(), std::mem::take(&mut told)).await?;
             // Only the first could have been begun by a driver before us.
             let again = !std::mem::replace(&mut followed, true) && was_begun(journey, &hook).await?;
-            let (finished, failure) = attempt(journey, &hook, &spec, again).await?;
-            told.push(finished);
-            if let Some(failure) = failure {
-                let changes = failed(&hook, failure, instance, started_at, done);
-                return Ok(Done { changes, events: told });
+            match attempt(journey, &hook, &run, again).await? {
+                Outcome::Stays(following) => staying.push(following),
+                Outcome::Ended(finished, failure) => {
+                    told.push(finished);
+                    if let Some(failure) = failure {
+                        let changes = failed(&hook, failure, run.instance, started_at, done);
+                        return rest(journey, changes, told, staying).await;
+                    }
+                }
             }
         }
-        let mut changes = fact(&instance, started_at, stage);
+        let mut changes = fact(&run.instance, started_at, stage);
         if stage == upto {
-            changes.extend(empty_after(&merged, stage, &instance, started_at));
-            return Ok(Done { changes, events: told });
+            changes.extend(empty_after(&merged, stage, &run.instance, started_at));
+            return rest(journey, changes, told, staying).await;
         }
         if !told.is_empty() {
             journey.record(changes, told).await?;
         }
+    }
+    Ok(Done::default())
+}
+
+/// The end of the step. Hooks that stay are let go once it is on record that they began: until then a
+/// driver after us would follow them itself.
+async fn rest(
+    journey: &mut Journey<'_>,
+    changes: Vec<Change>,
+    events: Vec<EventKind>,
+    staying: Vec<Following>,
+) -> Result<Done, Trouble> {
+    if staying.is_empty() {
+        return Ok(Done { changes, events });
+    }
+    journey.record(changes, events).await?;
+    for following in staying {
+        following.leave(journey.context, journey.id(), journey.log.clone());
     }
     Ok(Done::default())
 }
@@ -106,138 +156,140 @@ pub(super) fn empty_after(
     changes
 }
 
-fn hooks_of(merged: &Merged, stage: Stage, start: &str) -> Vec<Hook> {
+fn hooks_of(merged: &Merged, stage: Stage, moment: &str) -> Vec<Hook> {
+    let moment = if stage < Stage::PostStart { "" } else { moment };
     let commands = merged.commands_of(stage).iter().enumerate();
     commands
         .map(|(index, (origin, command))| Hook {
             stage,
             origin: origin.clone(),
             command: command.clone(),
-            key: match stage {
-                Stage::PostStart => format!("{stage}.{index}.{start}"),
-                _ => format!("{stage}.{index}"),
-            },
+            index,
+            moment: moment.to_owned(),
         })
         .collect()
 }
 
+impl Hook {
+    /// Under which the helper runs one of its commands once. Positions, not names, which may be of any
+    /// length and script.
+    fn key(&self, position: usize) -> String {
+        let key = format!("{}.{}.{position}", self.stage, self.index);
+        if self.moment.is_empty() { key } else { format!("{key}.{}", self.moment) }
+    }
+
+    fn stream(&self) -> String {
+        format!("hook:{}", self.stage)
+    }
+
+    fn name(&self) -> String {
+        format!("{} of {}", self.stage, self.origin)
+    }
+}
+
 /// Whether the story ends with the start of this very hook: then it is told, and we follow it.
 async fn was_begun(journey: &Journey<'_>, hook: &Hook) -> Result<bool, Trouble> {
-    let mut after = 0;
-    let mut last: Option<WorkspaceEvent> = None;
-    loop {
-        let events = journey.context.store.events().since(Some(journey.id()), after, 1000).await?;
-        let Some(newest) = events.last() else { break };
-        after = newest.seq;
-        let is_hook = |event: &WorkspaceEvent| {
-            matches!(event.kind, EventKind::HookStarted { .. } | EventKind::HookFinished { .. })
-        };
-        last = events.into_iter().rev().find(is_hook).or(last);
-    }
+    let last = journey.context.store.events().last_hook(journey.id()).await?;
     Ok(last.is_some_and(|event| event.kind == started(hook)))
 }
 
 fn started(hook: &Hook) -> EventKind {
+    let parts = hook.command.singles().into_iter().map(|(name, single)| text(&name, &single));
     EventKind::HookStarted {
         stage: hook.stage.to_string(),
         origin: hook.origin.to_string(),
-        command: text(&hook.command),
+        command: parts.collect::<Vec<_>>().join("; ").chars().take(500).collect(),
     }
 }
 
-fn text(command: &LifecycleCommand) -> String {
-    let one = |single: &SingleCommand| match single {
+fn text(name: &str, single: &SingleCommand) -> String {
+    let line = match single {
         SingleCommand::Shell(line) => line.clone(),
         SingleCommand::Exec(words) => words.join(" "),
     };
-    let parts = command.singles().into_iter().map(|(name, single)| match name.as_str() {
-        "" => one(&single),
-        name => format!("{name}: {}", one(&single)),
-    });
-    parts.collect::<Vec<_>>().join("; ").chars().take(500).collect()
+    if name.is_empty() { line } else { format!("{name}: {line}") }
 }
 
-/// Runs or follows one hook to its end: how it ended, and the failure if it failed.
-async fn attempt(
-    journey: &mut Journey<'_>,
-    hook: &Hook,
-    spec: &PodSpec,
-    again: bool,
-) -> Result<(EventKind, Option<Failure>), Trouble> {
-    let stream = format!("hook:{}", hook.stage);
+/// What became of a hook.
+enum Outcome {
+    Ended(EventKind, Option<Failure>),
+    /// It goes on, and may do so for as long as its container runs.
+    Stays(Following),
+}
+
+/// Runs or follows one hook to its end, or until it is clear that it stays where it may.
+async fn attempt(journey: &mut Journey<'_>, hook: &Hook, run: &Run, again: bool) -> Result<Outcome, Trouble> {
     if !again {
         journey.record(Vec::new(), vec![started(hook)]).await?;
     }
-    journey.log.write(&stream, &format!("$ {}", text(&hook.command)));
     let minutes = journey.context.config.workspace.hook_minutes;
-    let (runtime, id, log) = (journey.context.runtime.clone(), journey.id(), journey.log.clone());
-    let singles = hook.command.singles();
-    let runs = singles.iter().map(|(name, single)| {
-        let mut words = vec!["hook".to_owned(), "run".to_owned(), "--key".to_owned(), key(hook, name)];
-        words.extend(["--again".to_owned(), "--timeout".to_owned(), (u64::from(minutes) * 60).to_string()]);
-        words.extend(inside::as_people(spec, &spec.workspace_folder));
-        words.push("--".to_owned());
-        words.extend(single.argv());
-        let (runtime, log, stream) = (runtime.clone(), log.clone(), stream.clone());
-        let key = key(hook, name);
-        async move { follow(runtime.as_ref(), id, words, &key, log.as_ref(), &stream).await }
+    let mut options = Call::default().as_people(&run.spec, &run.spec.workspace_folder);
+    if !run.may_stay {
+        options = options.words(&["--timeout", &(u64::from(minutes) * 60).to_string()]);
+    }
+    let commands = hook.command.singles().into_iter().enumerate();
+    let commands = commands.map(|(position, (name, single))| Command {
+        runtime: journey.context.runtime.clone(),
+        store: journey.context.store.clone(),
+        log: journey.log.clone(),
+        id: journey.id(),
+        key: hook.key(position),
+        source: source(&run.instance, &hook.key(position)),
+        stream: hook.stream(),
+        text: text(&name, &single).chars().take(500).collect(),
+        options: options.clone(),
+        argv: single.argv(),
     });
     // Several commands of one hook run side by side, and all are waited for.
-    let ended: Vec<Ended> = try_join_all(runs).await.in_step("hooks")?;
-    if let Some(broken) = ended.iter().find(|e| e.exit == inside::INTERRUPTED) {
+    let all = try_join_all(commands.map(|command| command.follow(again)).collect::<Vec<_>>());
+    let ended = if run.may_stay {
+        let mut following = Following::begin(hook.clone(), all);
+        match tokio::time::timeout(SHORT, following.ended()).await {
+            Ok(ended) => ended,
+            Err(_) => return Ok(Outcome::Stays(following)),
+        }
+    } else {
+        all.await
+    };
+    let ended = ended.in_step("hooks")?;
+    if let Some(broken) = ended.iter().find(|command| command.end == End::Lost)
+        && retry::attempts(journey.ws.retry.as_ref(), "hooks", INTERRUPTED) < TRIES
+    {
         return Err(interrupted(hook, broken));
     }
-    let worst = ended.into_iter().find(|e| e.exit != 0);
-    let exit = worst.as_ref().map_or(0, |e| e.exit);
-    let finished = EventKind::HookFinished { stage: hook.stage.to_string(), exit };
-    Ok((finished, worst.map(|ended| failure(hook, &ended, minutes))))
+    let worst = worst_of(ended);
+    let finished = finished(hook, worst.as_ref());
+    Ok(Outcome::Ended(finished, worst.map(|ended| failure(hook, ended, minutes))))
 }
 
-/// Follows one command to its own end: neither a broken stream nor a container that stops is one.
-async fn follow(
-    runtime: &dyn Runtime,
-    id: WorkspaceId,
-    words: Vec<String>,
-    key: &str,
-    log: &dyn LogSink,
-    stream: &str,
-) -> Result<Ended, RuntimeError> {
-    loop {
-        let process = inside::call(runtime, id, words.clone()).await?;
-        let ended = output::follow(process, Some((log, stream))).await?;
-        if ended.exit == 0 {
-            return Ok(ended);
-        }
-        // The call may have ended otherwise than the hook, killed for want of memory or with the
-        // container; the helper knows.
-        let told = inside::ask(runtime, id, &["hook", "status", key]).await?.unwrap_or_default();
-        match (told["state"].as_str(), told["exit"].as_i64()) {
-            (Some("running"), _) => {}
-            (Some("lost"), _) => return Ok(Ended { exit: inside::INTERRUPTED, ..ended }),
-            (Some("done"), Some(exit)) => {
-                let exit = if told["timed_out"] == true { inside::TIMED_OUT } else { exit };
-                return Ok(Ended { exit, ..ended });
-            }
-            _ => return Ok(ended),
-        }
-    }
+/// The first of a hook's commands that did not succeed.
+fn worst_of(ended: Vec<Ended>) -> Option<Ended> {
+    ended.into_iter().find(|command| command.end != End::SUCCESS)
 }
 
-fn key(hook: &Hook, name: &str) -> String {
-    if name.is_empty() { hook.key.clone() } else { format!("{}.{name}", hook.key).chars().take(60).collect() }
+fn finished(hook: &Hook, worst: Option<&Ended>) -> EventKind {
+    let end = worst.map_or(End::SUCCESS, |ended| ended.end);
+    EventKind::HookFinished { stage: hook.stage.to_string(), exit: end.code() }
+}
+
+/// What names the output of a command for ever: its container, of whose id the end tells enough, and its key.
+fn source(instance: &InstanceId, key: &str) -> String {
+    let skipped = instance.0.chars().count().saturating_sub(16);
+    format!("{}/{key}", instance.0.chars().skip(skipped).collect::<String>())
 }
 
 fn interrupted(hook: &Hook, ended: &Ended) -> Trouble {
-    let message = format!("{} of {} was interrupted", hook.stage, hook.origin);
+    let message = format!("{} was interrupted", hook.name());
     let hint = "It is run again once the container is up.";
-    Trouble::found("hooks", "hook-interrupted", message, hint, Class::Transient).with_output(&ended.last)
+    Trouble::found("hooks", INTERRUPTED, message, hint, Class::Transient).with_output(&ended.last)
 }
 
-fn failure(hook: &Hook, ended: &Ended, minutes: u32) -> Failure {
-    let (stage, origin) = (hook.stage, &hook.origin);
-    let (code, message) = match ended.exit {
-        inside::TIMED_OUT => ("hook-timed-out", format!("{stage} of {origin} did not end within {minutes} minutes")),
-        exit => ("hook-failed", format!("{stage} of {origin} ended with exit code {exit}")),
+fn failure(hook: &Hook, ended: Ended, minutes: u32) -> Failure {
+    let (code, message) = match ended.end {
+        End::TimedOut => ("hook-timed-out", format!("{} did not end within {minutes} minutes", hook.name())),
+        // It may end the process that watches over it each time: people come in and see.
+        End::Lost => (INTERRUPTED, format!("{} was interrupted {TRIES} times", hook.name())),
+        end => ("hook-failed", format!("{} ended with exit code {}", hook.name(), end.code())),
     };
     let failure = Failure {
         step: "hooks".to_owned(),
@@ -247,7 +299,7 @@ fn failure(hook: &Hook, ended: &Ended, minutes: u32) -> Failure {
         retryable: false,
         output: None,
     };
-    failure.with_output(ended.last.clone())
+    failure.with_output(ended.last)
 }
 
 /// A hook that failed does not fail the workspace: people need the IDE to mend it.
@@ -274,28 +326,18 @@ fn failed(
 /// postAttachCommand is started and left alone: it is often a program that stays.
 async fn attach(journey: &mut Journey<'_>, merged: &Merged, spec: &PodSpec) -> Result<Done, Trouble> {
     let entered = journey.ws.entered_at.unwrap_or_else(Utc::now);
-    let moment = entered.timestamp_micros();
     let mut done = Done::from(Change::Attached(entered));
-    for hook in hooks_of(merged, Stage::PostAttach, "") {
+    for hook in hooks_of(merged, Stage::PostAttach, &entered.timestamp_micros().to_string()) {
         done.events.push(started(&hook));
-        for (name, single) in hook.command.singles() {
-            let key = format!("{}.{moment}", key(&hook, &name));
-            let mut words = ["hook", "run", "--detach", "--key"].map(str::to_owned).to_vec();
-            words.push(key);
-            words.extend(inside::as_people(spec, &spec.workspace_folder));
-            words.push("--".to_owned());
-            words.extend(single.argv());
+        for (position, (_, single)) in hook.command.singles().into_iter().enumerate() {
+            let call = Call::new(&["hook", "run", "--detach", "--key", &hook.key(position)]);
+            let call = call.as_people(spec, &spec.workspace_folder).running(single.argv());
             let runtime = journey.context.runtime.as_ref();
-            let process = inside::call(runtime, journey.id(), words).await;
-            let ended = match process {
-                Ok(process) => output::follow(process, None).await,
-                Err(error) => Err(error),
-            };
-            match ended {
-                Ok(ended) if ended.exit == 0 => {}
-                Ok(ended) => done.changes.push(Change::Warned(failure(&hook, &ended, 0))),
-                Err(RuntimeError::Gone) => return Err(Trouble::runtime("hooks", &RuntimeError::Gone)),
-                Err(error) => return Err(Trouble::runtime("hooks", &error)),
+            let process = inside::call(runtime, journey.id(), call).await.in_step("hooks")?;
+            let ended = output::follow(process, None).await.in_step("hooks")?;
+            if ended.exit != 0 {
+                let ended = Ended { end: End::Exit(ended.exit), last: ended.last };
+                done.changes.push(Change::Warned(failure(&hook, ended, 0)));
             }
         }
     }

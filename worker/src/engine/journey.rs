@@ -177,7 +177,7 @@ impl<'a> Journey<'a> {
             Err(trouble) => match plan::waiting(&self.ws, Utc::now()) {
                 // Looked before it was time, to see whether all is well again: it is not.
                 Some(wait) => return Ok(Some(Rest::Waiting(wait))),
-                None => return self.failed(retry::LOOK, trouble).await,
+                None => return self.failed(retry::LOOK, trouble, false).await,
             },
         };
         let (step, seen) = self.next(seen).await;
@@ -209,7 +209,7 @@ impl<'a> Journey<'a> {
         };
         if self.circle.1 > CIRCLES {
             self.circle = (None, 0);
-            return self.failed(step.name(), circling(&step)).await;
+            return self.failed(step.name(), circling(&step), false).await;
         }
         self.take(step, seen).await
     }
@@ -260,7 +260,8 @@ impl<'a> Journey<'a> {
             }
             Ok(Err(trouble)) => {
                 self.sight = None;
-                return self.failed(name, trouble).await;
+                let were_open = self.ws.facts.were_open(&seen);
+                return self.failed(name, trouble, were_open).await;
             }
             Ok(Ok(mut done)) => {
                 if self.ws.retry.as_ref().is_some_and(|retry| retry.step == name || retry.step == retry::LOOK) {
@@ -367,16 +368,22 @@ impl<'a> Journey<'a> {
         is_new
     }
 
-    /// Records a step's end without success: it is tried again, or the workspace is given up.
-    async fn failed(&mut self, step: &'static str, trouble: Trouble) -> Result<Option<Rest>, StoreError> {
+    /// Records a step's end without success: it is tried again, or the workspace is given up. `were_open`
+    /// says that people have been in the container that is there.
+    async fn failed(
+        &mut self,
+        step: &'static str,
+        trouble: Trouble,
+        were_open: bool,
+    ) -> Result<Option<Rest>, StoreError> {
         let (failure, class, image_gone) = match trouble {
             Trouble::Store(error) => return Err(error),
             Trouble::ImageGone(failure) => (failure, Class::Transient, true),
             Trouble::Fault { failure, class } => (failure, class, false),
         };
         self.context.forget_tools().await;
-        let attempts = self.ws.retry.as_ref().filter(|retry| retry.step == step).map_or(0, |retry| retry.attempts) + 1;
-        let limit = retry::limit(&self.ws, &failure);
+        let attempts = retry::attempts(self.ws.retry.as_ref(), step, &failure.code);
+        let limit = retry::limit(self.ws.desired, self.ws.phase, &failure, were_open);
         let may_help = class == Class::Transient || limit.is_none();
         tracing::info!(workspace.id = %self.id(), step, code = failure.code, attempts, "{}", failure.message);
         self.log.write(stream_of(step), &told(&failure));
@@ -392,7 +399,8 @@ impl<'a> Journey<'a> {
             retry::delay(attempts, &failure, rand::random())
         };
         let not_before = Utc::now() + wait;
-        let mut changes = vec![Change::Retry(Retry { step: step.to_owned(), attempts, not_before })];
+        let retry = Retry { step: step.to_owned(), code: failure.code.clone(), attempts, not_before };
+        let mut changes = vec![Change::Retry(retry)];
         if image_gone {
             self.image = None;
             changes.push(Change::ImageGone);

@@ -4,6 +4,7 @@
 //! first thing unpacked says "begun" and the last says "whole", in a file inside `.git`.
 
 use steading_core::Class;
+use steading_core::failure::Failure;
 use steading_core::pod::inside::{Inside, VARIABLE};
 use steading_core::pod::{PodSpec, VolumeRole};
 use steading_core::runtime::Observed;
@@ -41,7 +42,10 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
         sign(journey, &spec).await?;
     }
     extensions::seed(journey, owner).await?;
+    let known = journey.ws.facts.populated.as_ref();
+    let lost = known.filter(|known| known.volume != volume).map(|_| Change::Warned(volume_lost()));
     let mut changes = vec![Change::Populated(Populated { volume, commit, branch, path, submodules })];
+    changes.extend(lost);
     // A container without hooks has run them all.
     if let (Some(instance), Some(started_at), Some(image)) = (&seen.instance, seen.started_at, &journey.ws.facts.image)
         && journey.ws.facts.hooks.is_none()
@@ -50,6 +54,21 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
         changes.extend(first);
     }
     Ok(Done { changes, events: notes.iter().map(resolve::event).collect() })
+}
+
+/// What people are told when the volume with their work is another than it was.
+fn volume_lost() -> Failure {
+    let hint = "What was not pushed is gone with it. Look at what removes volumes on the engine's host, such as \
+                `docker volume prune` or `docker system prune --volumes`.";
+    Failure {
+        step: "populate".to_owned(),
+        code: "workspace-volume-lost".to_owned(),
+        message: "the volume with the repository was gone; a new one was made and the repository cloned again"
+            .to_owned(),
+        hint: Some(hint.to_owned()),
+        retryable: false,
+        output: None,
+    }
 }
 
 async fn unpack(

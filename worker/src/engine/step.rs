@@ -12,7 +12,9 @@ use crate::error::{In as _, Trouble};
 pub(super) async fn run(journey: &mut Journey<'_>, step: &Step, seen: &Observed) -> Result<Done, Trouble> {
     let context = journey.context;
     let _permit = match step {
-        Step::Resolve | Step::Build | Step::Up | Step::Populate => Some(context.heavy.acquire().await),
+        Step::Resolve | Step::Populate => Some(context.fetches.acquire().await),
+        Step::Up => Some(context.starts.acquire().await),
+        // Build takes one where there is something to pull or to build.
         _ => None,
     };
     match step {

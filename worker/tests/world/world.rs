@@ -11,23 +11,18 @@ use std::time::Duration;
 use chrono::Utc;
 use steading_core::config::Config;
 use steading_core::event::EventKind;
-use steading_core::pod::inside::BINARY;
-use steading_core::runtime::{Exec, Runtime, RuntimeId};
+use steading_core::runtime::{Runtime, RuntimeId};
 use steading_core::workspace::{Generation, Wishes};
 use steading_core::{Desired, Facts, Owner, Phase, Slug, Source, UserId, Workspace, WorkspaceId};
-use steading_runtime::fake::{Answer, Fake, Op};
+use steading_runtime::fake::{Fake, Op};
 use steading_store::Store;
 use steading_worker::{Rest, Worker};
 use tempfile::TempDir;
 
-/// What the helper in the containers did.
-#[derive(Default)]
-pub struct Helper {
-    /// Command lines of hooks in the order in which they really ran.
-    pub commands: Vec<(WorkspaceId, String)>,
-    /// Extensions that were installed.
-    pub extensions: Vec<String>,
-}
+#[path = "helper.rs"]
+mod helper;
+
+pub use helper::Helper;
 
 pub struct World {
     pub folder: TempDir,
@@ -53,9 +48,7 @@ impl World {
         let config = Arc::new(config);
         let store = Store::open(&config).await.unwrap();
         let fake = Fake::new();
-        let helper = Arc::new(Mutex::new(Helper::default()));
-        let (answering, containers) = (helper.clone(), fake.clone());
-        fake.on_exec(move |id, exec| answer(&mut answering.lock().unwrap(), &containers, id, exec));
+        let helper = helper::install(&fake);
         let runtime: Arc<dyn Runtime> = Arc::new(fake.clone());
         let worker = Worker::new(config.clone(), store.clone(), runtime).unwrap();
         Self { folder, config, store, fake, worker, helper }
@@ -127,12 +120,15 @@ impl World {
     }
 
     pub async fn settle_by(&self, worker: &Worker, id: WorkspaceId) -> Rest {
+        // Who is told that another drives has rung for it: asking all the time would keep it driving.
+        let mut pause = Duration::from_millis(2);
         for _ in 0..2000 {
             match worker.drive(id).await.unwrap() {
                 Rest::Waiting(wait) => tokio::time::sleep(wait).await,
                 // A lease whose holder died runs out; or there is no such workspace any more.
                 Rest::Busy if self.store.workspaces().load(id).await.is_ok() => {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
                 }
                 Rest::Busy => return Rest::Gone,
                 rest => return rest,
@@ -174,41 +170,6 @@ pub fn git(folder: &std::path::Path, words: &[&str]) {
         .output()
         .unwrap();
     assert!(done.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-/// The helper as far as the worker calls it. A hook with `exit N` in its command ends so.
-fn answer(helper: &mut Helper, containers: &Fake, id: WorkspaceId, exec: &Exec) -> Option<Answer> {
-    let words: Vec<&str> = exec.command.iter().map(String::as_str).collect();
-    let value = |name: &str| words.iter().position(|w| *w == name).and_then(|at| words.get(at + 1)).copied();
-    match words.as_slice() {
-        [BINARY, "hook", "run", ..] => {
-            let key = value("--key").unwrap().to_owned();
-            let tail = words.iter().position(|w| *w == "--").map(|at| words[at + 1..].join(" ")).unwrap();
-            let command = tail.trim_start_matches("/bin/sh -c ").to_owned();
-            // Its memory is a file of the container, as the real one's is.
-            let done = format!("/run/steading/hooks/{key}");
-            if containers.file(id, &done).is_none() {
-                containers.put_file(id, &done, "");
-                helper.commands.push((id, command.clone()));
-            }
-            let exit = command.split_once("exit ").and_then(|(_, code)| code.trim().parse().ok()).unwrap_or(0);
-            Some(Answer { stdout: format!("ran {command}\n"), stderr: String::new(), exit })
-        }
-        [BINARY, "hook", "status", ..] => Some(Answer::text("")),
-        [BINARY, "service", "start", ..] => Some(Answer::text("{}")),
-        [BINARY, "service", "log", ..] => Some(Answer::text("the last words of the IDE\n")),
-        [BINARY, "look", ..] => Some(Answer::text(r#"{"tools": {"git": "/usr/bin/git", "sh": "/bin/sh"}}"#)),
-        [BINARY, "as", ..] => {
-            let extension = value("--install-extension").unwrap();
-            helper.extensions.push(extension.to_owned());
-            Some(if extension.contains("missing") {
-                Answer { stdout: format!("Extension '{extension}' not found.\n"), ..Answer::exit(1) }
-            } else {
-                Answer::text("installed\n")
-            })
-        }
-        _ => None,
-    }
 }
 
 fn line(kind: &EventKind) -> String {

@@ -1,0 +1,131 @@
+//! One command of a hook: started or followed, its output told once, to its own end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use steading_core::WorkspaceId;
+use steading_core::log::LogSink;
+use steading_core::runtime::{Chunk, Process, Result, Runtime, RuntimeError};
+use steading_store::Store;
+
+use super::transcript::Transcript;
+use crate::inside::{self, Call};
+
+/// Before a call that ended while its hook goes on is made again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How a command ended. What the helper exits with says less: every code may be the command's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By itself, with this code.
+    Exit(i64),
+    /// It was ended when its time was up.
+    TimedOut,
+    /// With its container or its runner; nobody knows how far it came.
+    Lost,
+}
+
+impl End {
+    pub(super) const SUCCESS: Self = Self::Exit(0);
+
+    /// As the story tells it: what `timeout` and a shell would say.
+    pub(super) const fn code(self) -> i64 {
+        match self {
+            Self::Exit(code) => code,
+            Self::TimedOut => 124,
+            Self::Lost => 125,
+        }
+    }
+}
+
+/// An end with the last output before it.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) end: End,
+    pub(super) last: String,
+}
+
+/// One command of a hook.
+pub(super) struct Command {
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) store: Store,
+    pub(super) log: Arc<dyn LogSink>,
+    pub(super) id: WorkspaceId,
+    /// Under which the helper runs it once.
+    pub(super) key: String,
+    /// What names its output for ever: the container and the key.
+    pub(super) source: String,
+    /// The stream of the log.
+    pub(super) stream: String,
+    /// How people write it.
+    pub(super) text: String,
+    /// As whom it runs, and for how long at most.
+    pub(super) options: Call,
+    /// What runs.
+    pub(super) argv: Vec<String>,
+}
+
+impl Command {
+    /// Starts it, or follows it if it runs, to its own end: neither a broken stream nor a call that was
+    /// killed is one. `may_run` says that a driver before us may have started it.
+    pub(super) async fn follow(self, may_run: bool) -> Result<Ended> {
+        let known = if may_run { self.known().await? } else { None };
+        let mut transcript = Transcript::new(self.log.clone(), &self.stream, &self.source, known);
+        if known.is_none() {
+            transcript.title(&format!("$ {}", self.text));
+        }
+        loop {
+            let from = transcript.reopen().to_string();
+            let call = Call::new(&["hook", "run", "--key", &self.key, "--again", "--from", &from]);
+            let call = call.and(self.options.clone()).running(self.argv.clone());
+            let process = inside::call(self.runtime.as_ref(), self.id, call).await?;
+            let exit = listen(process, &mut transcript).await?;
+            if exit == 0 {
+                return Ok(Ended { end: End::SUCCESS, last: transcript.close() });
+            }
+            // The call may have ended otherwise than the hook, killed for want of memory or with the
+            // container; the helper knows.
+            let told = inside::ask(self.runtime.as_ref(), self.id, &["hook", "status", &self.key]).await?;
+            let told = told.unwrap_or_default();
+            let end = match (told["state"].as_str(), told["exit"].as_i64()) {
+                (Some("running"), _) => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
+                (Some("lost"), _) => End::Lost,
+                (Some("done"), Some(_)) if told["timed_out"] == true => End::TimedOut,
+                (Some("done"), Some(exit)) => End::Exit(exit),
+                // It never began: the helper's own words say why.
+                _ => End::Exit(exit),
+            };
+            return Ok(Ended { end, last: transcript.close() });
+        }
+    }
+
+    /// How much of its output the log has; `None` if it begins, or begins anew.
+    async fn known(&self) -> Result<Option<u64>> {
+        let told = inside::ask(self.runtime.as_ref(), self.id, &["hook", "status", &self.key]).await?;
+        let upto = self.store.logs().upto(self.id, &self.source).await.unwrap_or_else(|error| {
+            tracing::warn!(workspace.id = %self.id, error = %steading_core::report::chain(&error), "the log cannot be read");
+            None
+        });
+        Ok(match told.unwrap_or_default()["state"].as_str() {
+            Some("running" | "done") => upto,
+            // Its title may be there already.
+            _ => upto.filter(|upto| *upto == 0),
+        })
+    }
+}
+
+/// Passes on what a call prints; its exit code.
+async fn listen(mut process: Process, transcript: &mut Transcript) -> Result<i64> {
+    while let Some(chunk) = process.output.next().await {
+        match chunk {
+            Ok(Chunk::Stdout(bytes)) => transcript.take(&bytes),
+            Ok(Chunk::Stderr(bytes)) => transcript.aside(&bytes),
+            Err(error) => return Err(RuntimeError::Unreachable(Box::new(error))),
+        }
+    }
+    process.control.exit_code().await
+}

@@ -1,0 +1,136 @@
+//! Lifecycle hooks that fail, hang, stay or are interrupted: people come in all the same, and each hook runs once.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+#[path = "world/world.rs"]
+mod world;
+
+use std::time::Duration;
+
+use steading_core::{Desired, Phase, WorkspaceId};
+use steading_worker::Rest;
+use world::World;
+
+async fn opened(world: &World, name: &str, configuration: &str) -> WorkspaceId {
+    let id = world.workspace(&world.configured(name, configuration)).await;
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running), "{:?}", world.load(id).await.failure);
+    id
+}
+
+#[tokio::test]
+async fn no_exit_code_of_a_hook_means_more_than_that_it_failed() {
+    let world = World::new().await;
+    for exit in [124, 125, 141, 255] {
+        let configuration = format!(r#"{{"image": "debian", "onCreateCommand": "exit {exit}"}}"#);
+        let id = opened(&world, &format!("x{exit}"), &configuration).await;
+        let warnings = world.load(id).await.warnings;
+        let expected = format!("onCreateCommand of .devcontainer/devcontainer.json ended with exit code {exit}");
+        assert_eq!((warnings.len(), warnings[0].code.as_str()), (1, "hook-failed"));
+        assert_eq!(warnings[0].message, expected);
+        assert_eq!(world.hooks(id).len(), 1);
+        assert!(world.story(id).await.contains(&format!("onCreateCommand ended with {exit}")));
+    }
+}
+
+#[tokio::test]
+async fn a_hook_whose_time_is_up_is_told_and_the_workspace_opens() {
+    let world = World::with(|config| config.workspace.hook_minutes = 7).await;
+    let id = opened(&world, "t", r#"{"image": "debian", "postCreateCommand": "take-too-long"}"#).await;
+    let ws = world.load(id).await;
+    assert_eq!((ws.warnings.len(), ws.warnings[0].code.as_str()), (1, "hook-timed-out"));
+    assert_eq!(
+        ws.warnings[0].message,
+        "postCreateCommand of .devcontainer/devcontainer.json did not end within 7 minutes"
+    );
+    assert!(ws.warnings[0].hint.is_some() && ws.warnings[0].output.as_ref().unwrap().contains("ran take-too-long"));
+    let limit = ["--timeout", "420"].map(str::to_owned);
+    let calls = world.helper.lock().unwrap().calls.clone();
+    assert!(calls.iter().any(|exec| exec.command.windows(2).any(|pair| pair == limit)));
+}
+
+#[tokio::test]
+async fn a_hook_that_is_interrupted_each_time_is_left_after_the_third() {
+    let world = World::new().await;
+    let id = opened(&world, "i", r#"{"image": "debian", "onCreateCommand": "be-killed"}"#).await;
+    let ws = world.load(id).await;
+    assert_eq!((ws.warnings.len(), ws.warnings[0].code.as_str()), (1, "hook-interrupted"));
+    assert_eq!((world.hooks(id).len(), ws.failure, ws.retry), (3, None, None));
+}
+
+#[tokio::test]
+async fn a_server_that_stays_holds_up_nothing() {
+    let world = World::new().await;
+    let configuration = r#"{"image": "debian", "remoteEnv": {"A": "1"},
+        "postStartCommand": "echo a stay", "postAttachCommand": "echo attach"}"#;
+    let id = opened(&world, "s", configuration).await;
+    world.store.workspaces().entered(id, chrono::Utc::now()).await.unwrap();
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    assert_eq!(world.settle_by(&world.another_worker(), id).await, Rest::Settled(Phase::Running));
+    assert_eq!(world.hooks(id), ["echo a stay", "echo attach"]);
+    assert_eq!(world.log(id, "hook:postStartCommand").await, ["$ echo a stay", "ran echo a stay"]);
+    assert_eq!(world.load(id).await.warnings, []);
+    let calls = world.helper.lock().unwrap().calls.clone();
+    assert!(!calls.iter().any(|exec| exec.command.contains(&"--timeout".to_owned())), "it has no time limit");
+    // Its end is told, though nobody drives the workspace.
+    world.helper.lock().unwrap().over.send_replace(true);
+    let told = async {
+        while !world.story(id).await.contains(&"postStartCommand ended with 3".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+    assert_eq!(world.hooks(id).len(), 2);
+    // The next start has a run of its own.
+    world.helper.lock().unwrap().over.send_replace(false);
+    world.store.workspaces().want(id, Desired::Stopped).await.unwrap();
+    world.settle(id).await;
+    world.store.workspaces().want(id, Desired::Running).await.unwrap();
+    world.settle(id).await;
+    assert_eq!(world.hooks(id).iter().filter(|hook| *hook == "echo a stay").count(), 2);
+}
+
+#[tokio::test]
+async fn a_post_start_command_that_is_waited_for_is_waited_for() {
+    let world = World::new().await;
+    let configuration = r#"{"image": "debian", "postStartCommand": "echo stay", "waitFor": "postStartCommand"}"#;
+    let id = world.workspace(&world.configured("w", configuration)).await;
+    let drive = tokio::time::timeout(Duration::from_secs(7), world.worker.drive(id));
+    assert!(drive.await.is_err(), "it did not wait");
+    assert_eq!(world.load(id).await.phase, Phase::Initializing);
+}
+
+#[tokio::test]
+async fn commands_side_by_side_all_run_whatever_they_are_called() {
+    let world = World::new().await;
+    let long = "install the dependencies of the front end, which are many: ";
+    let script = "安装前端依赖并生成所有需要的代码文件以及测试数据然后检查它们是否都正确";
+    let configuration = format!(
+        r#"{{"image": "debian", "postCreateCommand":
+            {{"{long} one": "echo 1", "{long} two": "echo 2", "{script}": "echo 3", "a b/c": "echo 4"}}}}"#
+    );
+    let id = opened(&world, "k", &configuration).await;
+    let mut hooks = world.hooks(id);
+    hooks.sort();
+    assert_eq!(hooks, ["echo 1", "echo 2", "echo 3", "echo 4"]);
+    assert_eq!(world.load(id).await.warnings, []);
+}
+
+#[tokio::test]
+async fn secrets_of_the_environment_are_on_no_command_line() {
+    let world = World::new().await;
+    let configuration = r#"{"image": "debian",
+        "remoteEnv": {"NPM_TOKEN": "s3cret", "GONE": null},
+        "onCreateCommand": "echo create", "postStartCommand": "echo start", "postAttachCommand": "echo attach",
+        "customizations": {"vscode": {"extensions": ["a.b"]}}}"#;
+    let id = opened(&world, "e", configuration).await;
+    world.store.workspaces().entered(id, chrono::Utc::now()).await.unwrap();
+    world.settle(id).await;
+    let calls = world.helper.lock().unwrap().calls.clone();
+    let has = |exec: &&steading_core::runtime::Exec, name: &str, value: &str| {
+        exec.command.windows(2).any(|pair| pair[0] == name && pair[1] == value)
+    };
+    let starting: Vec<_> = calls.iter().filter(|exec| has(exec, "--pass", "NPM_TOKEN")).collect();
+    assert_eq!(starting.len(), 4, "three hooks and an extension: {starting:#?}");
+    assert!(starting.iter().all(|exec| exec.env["NPM_TOKEN"] == "s3cret" && has(exec, "--unset", "GONE")));
+    assert!(calls.iter().all(|exec| exec.command.iter().all(|word| !word.contains("s3cret"))));
+}
