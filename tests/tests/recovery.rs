@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rand::rngs::StdRng;
@@ -178,8 +178,8 @@ impl Person<'_> {
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
 
-    /// The end is that of a life in which nothing happened.
-    async fn check(&self, world: &World) -> Result<()> {
+    /// The end is that of a life in which nothing happened; how many of the kills met one of its hooks.
+    async fn check(&self, world: &World, kills: &[u64]) -> Result<usize> {
         let ws = self.show().await?.context("it is gone")?;
         let story = &self.story;
         world.says(&ws, "git log --format=%s && git fsck 2>&1 | grep -v ^Checking", "Second\nFirst").await.or_else(
@@ -190,7 +190,7 @@ impl Person<'_> {
         let (_, made) = world.api().exec(ws.id(), "cat ~/made").await?;
         let made = made.trim();
         // The last hook runs while people are in.
-        let script = format!("grep -c \"postStart {made} $(cut -d' ' -f22 /proc/1/stat)$\" .hooks");
+        let script = format!("grep -c \"end postStart {made} $(cut -d' ' -f22 /proc/1/stat) \" .hooks");
         world.comes_to_say(&ws, &script, "1").await.with_context(|| format!("postStart {story:?}"))?;
 
         let (_, status) = world.api().exec(ws.id(), "git status --porcelain").await?;
@@ -202,21 +202,67 @@ impl Person<'_> {
         ensure!(written == self.edits, "edits: {written:?}, not {:?}: {story:?}", self.edits);
 
         let (_, hooks) = world.api().exec(ws.id(), "cat .hooks").await?;
+        let notes = hooks.lines().map(Note::read).collect::<Result<Vec<_>>>().with_context(|| hooks.clone())?;
         let mut seen = BTreeSet::new();
-        for line in hooks.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let [stage, container, start] = words[..] else { bail!("a torn line {line:?}: {hooks}") };
-            let which = if stage == "postStart" { start } else { "" };
-            ensure!(seen.insert((stage, container, which)), "{line:?} ran twice: {hooks}\n{story:?}");
+        for note in &notes {
+            // Whoever stops a workspace in the middle of a hook has it begun again at the next start; but it
+            // comes to its end once.
+            let each_start = note.what == "begin" || note.stage == "postStart";
+            let start = if each_start { note.start } else { "" };
+            ensure!(
+                seen.insert((note.what, note.stage, note.container, start)),
+                "{note:?} is there twice: {hooks}\n{story:?}"
+            );
         }
         for stage in ["onCreate", "updateContent", "one", "two"] {
-            ensure!(seen.contains(&(stage, made, "")), "{stage} never ran: {hooks}\n{story:?}");
+            ensure!(seen.contains(&("end", stage, made, "")), "{stage} never ended: {hooks}\n{story:?}");
+        }
+        // The log has each line once, whoever followed the hook; all of them where it came to its end.
+        let log = world.api().log(ws.id()).await?;
+        for note in &notes {
+            let told = log.lines().filter(|line| line.ends_with(note.line)).count();
+            let must = note.what == "end" && note.container == made && note.stage != "postStart";
+            ensure!(told == 1 || (told == 0 && !must), "the log has {note:?} {told} times: {log}\n{story:?}");
         }
         let events = world.api().events(ws.id()).await?;
         let order: Vec<i64> = events.iter().filter_map(|event| event["seq"].as_i64()).collect();
         ensure!(order.is_sorted_by(|a, b| a < b), "events are out of order");
-        Ok(())
+        // How many kills met a hook of this workspace, of those that have left both notes.
+        let met = |kill: &u64| notes.iter().any(|note| note.what == "end" && note.ran_at(*kill, &notes));
+        Ok(kills.iter().filter(|kill| met(kill)).count())
     }
+}
+
+/// What a hook left: its begin or its end, in which container and start of it, and when.
+#[derive(Debug)]
+struct Note<'a> {
+    line: &'a str,
+    what: &'a str,
+    stage: &'a str,
+    container: &'a str,
+    start: &'a str,
+    at: u64,
+}
+
+impl<'a> Note<'a> {
+    fn read(line: &'a str) -> Result<Self> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let [what, stage, container, start, at] = words[..] else { bail!("a torn line {line:?}") };
+        Ok(Self { line, what, stage, container, start, at: at.parse()? })
+    }
+
+    /// Whether the hook that left this end was at work at a moment.
+    fn ran_at(&self, moment: u64, notes: &[Self]) -> bool {
+        let is_ours = |note: &&Self| {
+            (note.what, note.stage, note.container, note.start) == ("begin", self.stage, self.container, self.start)
+        };
+        notes.iter().find(is_ours).is_some_and(|begin| (begin.at..self.at).contains(&moment))
+    }
+}
+
+/// Milliseconds since 1970.
+fn now_ms() -> Result<u64> {
+    Ok(u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -243,6 +289,7 @@ async fn a_killed_server_goes_on_where_it_was() -> Result<()> {
         };
         let mut people: Vec<Person<'_>> = (0..PEOPLE).map(person).collect();
         let mut phases: BTreeMap<String, u32> = BTreeMap::new();
+        let mut kills = Vec::new();
         let begun = Instant::now();
         let mut restarts = Duration::ZERO;
         // Some while the tools are delivered, some before that.
@@ -265,6 +312,7 @@ async fn a_killed_server_goes_on_where_it_was() -> Result<()> {
                 if kill % 10 == 0 {
                     eprintln!("{kill} kills after {:?}", begun.elapsed());
                 }
+                kills.push(now_ms()?);
                 tokio::task::block_in_place(|| {
                     world.steading.kill();
                     let begun = Instant::now();
@@ -281,10 +329,13 @@ async fn a_killed_server_goes_on_where_it_was() -> Result<()> {
         over.store(true, Ordering::Relaxed);
         worked?;
         eprintln!("{KILLS} kills in {:?}, {restarts:?} of it restarts; phases then: {phases:?}", begun.elapsed());
+        let mut met = 0;
         for person in &people {
             eprintln!("{}", person.story.join(" "));
-            person.check(world).await?;
+            met += person.check(world, &kills).await?;
         }
+        ensure!(met > 0 && phases.contains_key("initializing"), "no kill met a running hook: {phases:?}");
+        eprintln!("{met} times a kill met a running hook that is known of");
         let mut known: Vec<String> = people.iter().filter_map(|person| person.id.clone()).collect();
         let mut listed: Vec<String> = api.list().await?.iter().map(|ws| ws.id().to_owned()).collect();
         known.sort();
