@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use steading_core::{Desired, Phase, Stage, WorkspaceId};
-use steading_worker::Rest;
+use steading_store::Store;
+use steading_worker::{Rest, Worker};
 use tokio::sync::Notify;
 use world::World;
 
@@ -71,10 +72,13 @@ async fn killed(world: &World, id: WorkspaceId, at: usize) -> bool {
             }
         })
     });
-    let dying = world.another_worker();
+    let (config, fake) = (world.config.clone(), world.fake.clone());
     let process = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
+            // A store of its own, too: what it has not written of a log nobody else waits for.
+            let store = Store::open(&config).await.unwrap();
+            let dying = Worker::new(config, store, Arc::new(fake)).unwrap();
             let mut drive = Box::pin(dying.drive(id));
             tokio::select! {
                 rest = &mut drive => return matches!(rest.unwrap(), Rest::Settled(_)),
