@@ -30,7 +30,7 @@ impl Call {
     }
 
     /// Starts something as people start it: their user, folder and environment.
-    pub(crate) fn as_people(self, spec: &PodSpec, folder: &str) -> Self {
+    pub(crate) fn for_people(self, spec: &PodSpec, folder: &str) -> Self {
         let options = ["--user", &spec.remote_user, "--cwd", folder, "--probe", &spec.env_probe];
         spec.remote_env.iter().fold(self.words(&options), |call, (name, value)| match value {
             Some(value) => call.passing(name, value),

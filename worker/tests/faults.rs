@@ -1,6 +1,6 @@
 //! Troubles of the engine and of the IDE: waited for where waiting helps, told where it does not.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 #[path = "world/world.rs"]
 mod world;

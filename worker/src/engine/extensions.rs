@@ -117,7 +117,7 @@ async fn install(journey: &Journey<'_>, spec: &PodSpec, ide: &Service, ids: &[St
     let mut warnings = Vec::new();
     for id in ids {
         journey.log.write("ide", &format!("Installing the extension {id}"));
-        let mut call = Call::new(&["as"]).as_people(spec, &ide.folder);
+        let mut call = Call::new(&["as"]).for_people(spec, &ide.folder);
         if let Some(gallery) = ide.env.get(GALLERY) {
             call = call.passing(GALLERY, gallery);
         }

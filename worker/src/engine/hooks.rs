@@ -223,7 +223,7 @@ async fn attempt(journey: &mut Journey<'_>, hook: &Hook, run: &Run, again: bool)
         journey.record(Vec::new(), vec![started(hook)]).await?;
     }
     let minutes = journey.context.config.workspace.hook_minutes;
-    let mut options = Call::default().as_people(&run.spec, &run.spec.workspace_folder);
+    let mut options = Call::default().for_people(&run.spec, &run.spec.workspace_folder);
     if !run.may_stay {
         options = options.words(&["--timeout", &(u64::from(minutes) * 60).to_string()]);
     }
@@ -331,7 +331,7 @@ async fn attach(journey: &mut Journey<'_>, merged: &Merged, spec: &PodSpec) -> R
         done.events.push(started(&hook));
         for (position, (_, single)) in hook.command.singles().into_iter().enumerate() {
             let call = Call::new(&["hook", "run", "--detach", "--key", &hook.key(position)]);
-            let call = call.as_people(spec, &spec.workspace_folder).running(single.argv());
+            let call = call.for_people(spec, &spec.workspace_folder).running(single.argv());
             let runtime = journey.context.runtime.as_ref();
             let process = inside::call(runtime, journey.id(), call).await.in_step("hooks")?;
             let ended = output::follow(process, None).await.in_step("hooks")?;
