@@ -49,7 +49,7 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
     };
     let spec = workspace.spec_in_use();
     let user = view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone()));
-    let folder = view.workdir.clone().or_else(|| spec.map(|s| s.workspace_folder.clone()));
+    let folder = view.workdir.clone().or_else(|| spec.map(|s| s.opened().to_owned()));
     let folder = folder.or_else(|| workspace.facts.root.clone());
     let mut words: Vec<String> = ["/opt/steading/bin/inside", "as"].map(str::to_owned).to_vec();
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);

@@ -108,6 +108,11 @@ impl ApiError {
         Self::Unprocessable(body(StatusCode::UNPROCESSABLE_ENTITY, code, message, hint))
     }
 
+    /// 503.
+    pub fn unavailable(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Unavailable(body(StatusCode::SERVICE_UNAVAILABLE, code, message, Some(hint.into())))
+    }
+
     /// The answer for a fault below: its class decides the status, its text and hint are passed on,
     /// its causes go to the log only.
     pub fn from_fault(fault: &(dyn Fault + '_)) -> Self {

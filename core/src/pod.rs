@@ -171,8 +171,11 @@ pub struct PodSpec {
     pub limits: Limits,
     /// The user that people work as.
     pub remote_user: String,
-    /// The folder that is opened, inside the container.
+    /// The configuration's folder, inside the container: hooks run in it.
     pub workspace_folder: String,
+    /// The folder that people get to see first, where a link asked for another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked_folder: Option<String>,
     /// Where the workspace volume is mounted: the repository's root.
     pub workspace_root: String,
     /// Environment of every process that people or hooks start, on top of the container's;
@@ -191,6 +194,12 @@ pub struct PodSpec {
 pub struct SpecHash(pub String);
 
 impl PodSpec {
+    /// The folder that the IDE and terminals open.
+    #[must_use]
+    pub fn opened(&self) -> &str {
+        self.linked_folder.as_deref().unwrap_or(&self.workspace_folder)
+    }
+
     /// The same spec, named by everything in it. The owner is not in it, so that a claim changes nothing.
     #[must_use]
     pub fn sealed(mut self) -> Self {

@@ -106,13 +106,6 @@ pub fn admit(file: &str, merged: &Merged, args: &RunArgs, policy: &Policy) -> (A
     let security_opt = wished.filter_map(|option| admit_security_option(option, policy, &mut notes)).collect();
     let devices = args.devices.iter().filter_map(|device| admit_device(device, policy, &mut notes)).collect();
     let mounts = mounts::admit(merged, args, policy, &mut notes);
-    if merged.initialize_command.is_some() {
-        notes.tell(
-            "initialize-command-not-run",
-            "initializeCommand is meant for a person's own machine and was not run".to_owned(),
-            "move what the container needs to onCreateCommand",
-        );
-    }
     if !merged.app_port.is_empty() {
         notes.tell("ports-not-published", PORTS.to_owned(), PORTS_HINT);
     }

@@ -13,8 +13,15 @@ pub struct Resolution {
     pub commit: Option<Commit>,
     /// The branch that is checked out, when the reference named one.
     pub branch: Option<String>,
-    /// The folder or file inside the repository to open.
+    /// The folder or file inside the repository that the link pointed to.
     pub path: Option<String>,
+    /// The folder to open for that, from the root of the repository; `None` for the root itself.
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// Names what decides the image ([`devcontainer::config_hash()`]); `None` for a template, and where the
+    /// files are not those of a commit.
+    #[serde(default)]
+    pub config_hash: Option<String>,
     /// Which of the three ways it is.
     pub kind: ResolutionKind,
     /// Where the image comes from.

@@ -82,6 +82,15 @@ pub struct Commit(String);
 #[error("`{0}` is not a full commit id")]
 pub struct CommitError(String);
 
+impl Reference {
+    /// Whether it is more likely a heading of the repository's page than a branch, should there be no
+    /// such ref: package registries write `https://host/owner/repository#readme`.
+    #[must_use]
+    pub fn may_be_heading(&self) -> bool {
+        matches!(self, Self::Name(name) if name.eq_ignore_ascii_case("readme"))
+    }
+}
+
 impl Commit {
     /// The hexadecimal text.
     #[must_use]

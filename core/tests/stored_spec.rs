@@ -84,6 +84,8 @@ fn workspace(spec: PodSpec) -> Workspace {
             commit: None,
             branch: None,
             path: None,
+            folder: None,
+            config_hash: None,
             kind: ResolutionKind::Template { template: "universal".to_owned() },
             image: ImageSource::Pull { image: ImageRef::new("image") },
             config: Box::default(),

@@ -18,6 +18,11 @@ pub trait Tree {
     fn entries(&self, dir: &str) -> Vec<Entry>;
     /// The content of a file; `None` if there is none or it cannot be read.
     fn read(&self, path: &str) -> Option<Vec<u8>>;
+    /// A name for all that a folder holds, the same wherever that is the same; `None` where there is no
+    /// such folder, or no such names.
+    fn id(&self, _folder: &str) -> Option<String> {
+        None
+    }
 }
 
 const FOLDER: &str = ".devcontainer";

@@ -5,7 +5,8 @@
 //!
 //! [`discover()`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
 //! [`metadata`] reads what the base image adds → [`merge()`] folds the [`Layer`]s into [`Merged`] →
-//! [`variables`] fills in what is known → [`build`] and [`lifecycle`] say what to do.
+//! [`variables`] fills in what is known → [`build`] says what to make of it, and [`Merged::commands_of`]
+//! what to run at each [`Stage`]. [`config_hash()`] says whether an image made ahead still fits.
 //!
 //! Behaviour follows the reference implementation where that and the text of the specification
 //! differ.
@@ -13,6 +14,7 @@
 pub mod build;
 pub mod command;
 pub mod config;
+pub mod config_hash;
 pub mod diagnostic;
 pub mod discover;
 pub mod dockerfile;
@@ -20,7 +22,6 @@ pub mod host;
 pub mod identity;
 pub mod jsonc;
 pub mod layer;
-pub mod lifecycle;
 pub mod merge;
 pub mod merged;
 pub mod metadata;
@@ -38,6 +39,7 @@ pub mod workspace;
 pub use build::{BuildError, BuildPlan};
 pub use command::{LifecycleCommand, SingleCommand};
 pub use config::{DevContainer, Parsed};
+pub use config_hash::config_hash;
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use discover::{Entry, Tree, discover};
 pub use host::{Gpu, HostRequirements};

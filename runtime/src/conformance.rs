@@ -227,6 +227,7 @@ impl Fixture {
             limits: Limits { cpus: 64.0, memory: 256 << 20, processes: 128 },
             remote_user: "root".to_owned(),
             workspace_folder: "/workspaces".to_owned(),
+            linked_folder: None,
             workspace_root: "/workspaces".to_owned(),
             remote_env: BTreeMap::new(),
             env_probe: "none".to_owned(),

@@ -92,7 +92,7 @@ impl Git {
         folder: &str,
         log: &dyn LogSink,
     ) -> Result<Context, GitError> {
-        let mirror = self.ensure(source, commit, log).await?;
+        let mirror = self.ensure_files(source, commit, None, log).await?;
         let (at, dockerfile, folder) = (commit.clone(), dockerfile.to_owned(), folder.to_owned());
         let (tree, plan) = blocking(log, STREAM, move |_| {
             let tree = GitTree::open(&mirror, &at)?;

@@ -113,6 +113,9 @@ pub enum GitError {
     /// What answers there is something else.
     #[error("{0} is not a Git repository")]
     NotRepository(String),
+    /// Its objects are named otherwise than by SHA-1, which libgit2 does not read yet.
+    #[error("{0} names its objects by SHA-256")]
+    ObjectFormat(String),
     /// A folder of this machine, which this server does not serve.
     #[error("{0} is a folder of this machine, and this server does not serve those")]
     Local(String),
@@ -182,6 +185,7 @@ impl Fault for GitError {
             | Self::TooLargeUnpacked { .. }
             | Self::TooMany { .. }
             | Self::NotRepository(_)
+            | Self::ObjectFormat(_)
             | Self::UnsafePath(_)
             | Self::NoFolder(_) => Class::Permanent,
         }
@@ -202,6 +206,7 @@ impl Fault for GitError {
             Self::TooSlow { .. } => "host-too-slow",
             Self::TooLong { .. } => "fetch-too-long",
             Self::NotRepository(_) => "not-a-repository",
+            Self::ObjectFormat(_) => "object-format-not-supported",
             Self::Local(_) => "local-not-allowed",
             Self::NotReadable(_) => "repository-not-readable",
             Self::Remote { .. } => "host-failed",
@@ -256,6 +261,10 @@ impl Fault for GitError {
                 "Try again; source.fetch_minutes sets how long a fetch may take altogether.".to_owned()
             }
             Self::NotRepository(_) => "Paste the address that `git clone` takes.".to_owned(),
+            Self::ObjectFormat(_) => {
+                "Only SHA-1 repositories can be opened yet; use a mirror of it made with `git init --object-format=sha1`."
+                    .to_owned()
+            }
             Self::Local(_) => {
                 "Use an https:// or ssh:// URL, or ask the administrator to set source.allow_local.".to_owned()
             }

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use devcontainer::{Diagnostic, Severity};
 use git2::Repository;
 use steading_core::config::{Config, Source as SourceConfig};
 use steading_core::log::LogSink;
@@ -52,6 +53,14 @@ pub struct Pinned {
     pub full_ref: Option<String>,
     /// The folder or file to open.
     pub path: Option<String>,
+    /// What was guessed about the source.
+    pub notes: Vec<Diagnostic>,
+}
+
+impl Pinned {
+    fn at(commit: Commit, path: Option<String>) -> Self {
+        Self { commit, branch: None, full_ref: None, path, notes: Vec::new() }
+    }
 }
 
 /// Access to repositories. Cheap to clone.
@@ -111,32 +120,53 @@ impl Git {
     /// # Errors
     /// See [`GitError`]: the repository or the ref is not there, or the host is not.
     pub async fn pin(&self, source: &GitSource, log: &dyn LogSink) -> Result<Pinned, GitError> {
+        let path = || source.path.clone();
         if let Reference::Commit(digits) = &source.reference {
-            let commit = self.find(source, digits, log).await?;
-            return Ok(Pinned { commit, branch: None, full_ref: None, path: source.path.clone() });
+            return Ok(Pinned::at(self.find(source, digits, log).await?, path()));
         }
         let refs = self.refs(&source.url, log).await?;
         let default = refs.default_branch().map(str::to_owned);
-        match refs.choose(&source.reference, &source.url.to_string())? {
-            Choice::Ref { full_ref, commit, path } => Ok(Pinned {
+        let shown = source.url.to_string();
+        let (choice, notes) = match refs.choose(&source.reference, &shown) {
+            Err(GitError::RefNotFound { name, .. }) if source.reference.may_be_heading() => {
+                (refs.choose(&Reference::Head, &shown)?, vec![not_a_ref(&name)])
+            }
+            chosen => (chosen?, Vec::new()),
+        };
+        match choice {
+            Choice::Ref { full_ref, commit, path: found } => Ok(Pinned {
                 commit,
                 branch: local_branch(&full_ref).or(default.filter(|_| full_ref == "HEAD")),
                 full_ref: Some(full_ref),
-                path: path.or_else(|| source.path.clone()),
+                path: found.or_else(path),
+                notes,
             }),
-            Choice::Commit { digits, path } => {
-                let commit = self.find(source, &digits, log).await?;
-                Ok(Pinned { commit, branch: None, full_ref: None, path: path.or_else(|| source.path.clone()) })
+            Choice::Commit { digits, path: found } => {
+                Ok(Pinned::at(self.find(source, &digits, log).await?, found.or_else(path)))
             }
         }
     }
 
-    /// The files of a commit.
+    /// The files of a commit. Its history is not fetched for them.
     ///
     /// # Errors
     /// See [`GitError`].
     pub async fn tree(&self, source: &GitSource, commit: &Commit, log: &dyn LogSink) -> Result<GitTree, GitError> {
-        let mirror = self.ensure(source, commit, log).await?;
+        self.tree_at(source, commit, None, log).await
+    }
+
+    /// The files of a commit that was found at a ref: more hosts give away refs than single commits.
+    ///
+    /// # Errors
+    /// See [`GitError`].
+    pub async fn tree_at(
+        &self,
+        source: &GitSource,
+        commit: &Commit,
+        full_ref: Option<&str>,
+        log: &dyn LogSink,
+    ) -> Result<GitTree, GitError> {
+        let mirror = self.ensure_files(source, commit, full_ref, log).await?;
         let commit = commit.clone();
         blocking(log, STREAM, move |_| GitTree::open(&mirror, &commit)).await
     }
@@ -191,7 +221,7 @@ impl Git {
     /// The commit that some digits name.
     async fn find(&self, source: &GitSource, digits: &str, log: &dyn LogSink) -> Result<Commit, GitError> {
         if let Ok(commit) = digits.parse::<Commit>() {
-            self.ensure(source, &commit, log).await?;
+            self.ensure_files(source, &commit, None, log).await?;
             return Ok(commit);
         }
         let address = self.address(&source.url)?;
@@ -212,6 +242,46 @@ impl Git {
         found.ok_or_else(missing)
     }
 
+    /// Brings the files of a commit into the cache, if they are not there: a mirror that has them, perhaps
+    /// without the commit's history.
+    pub(crate) async fn ensure_files(
+        &self,
+        source: &GitSource,
+        commit: &Commit,
+        full_ref: Option<&str>,
+        log: &dyn LogSink,
+    ) -> Result<Mirror, GitError> {
+        let address = self.address(&source.url)?;
+        let (whole, tips) = (self.inner.mirrors.of(&source.url), self.inner.mirrors.tips_of(&source.url));
+        for mirror in [&whole, &tips] {
+            if mirror.has(commit) {
+                mirror.touch();
+                return Ok(mirror.clone());
+            }
+        }
+        if address.url.scheme() == "file" {
+            // A folder of this machine gives all or nothing.
+            return self.ensure(source, commit, log).await;
+        }
+        let held = self.inner.mirrors.hold(&tips).await?;
+        if tips.has(commit) {
+            return Ok(tips);
+        }
+        log.write(STREAM, &format!("Fetching the files of {}", source.url));
+        let spec = format!("+{}:refs/steading/{commit}", full_ref.unwrap_or(commit.as_str()));
+        let target = tips.clone();
+        let fetched = self.call(address, log, move |call| call.fetch_tip(&target.open_or_init(&held)?, spec)).await;
+        match fetched {
+            Ok(()) if tips.has(commit) => {
+                tips.touch();
+                Ok(tips)
+            }
+            // The ref has moved, or the host gives no single commits.
+            Ok(()) | Err(GitError::Remote { .. }) => self.ensure(source, commit, log).await,
+            Err(error) => Err(error),
+        }
+    }
+
     /// Brings a commit and its history into the cache, if they are not there.
     pub(crate) async fn ensure(
         &self,
@@ -229,7 +299,7 @@ impl Git {
         if mirror.has(commit) {
             return Ok(mirror);
         }
-        log.write(STREAM, &format!("Fetching {}", source.url));
+        log.write(STREAM, &format!("Fetching the history of {}", source.url));
         let request = match &source.reference {
             Reference::Request { full_ref, .. } => Some(full_ref.clone()),
             Reference::Name(name) if name.starts_with("refs/") => Some(name.clone()),
@@ -253,6 +323,12 @@ impl Git {
         .await?;
         Ok(mirror)
     }
+}
+
+fn not_a_ref(name: &str) -> Diagnostic {
+    let message = format!("the repository has no branch or tag `{name}`; the default branch is used");
+    Diagnostic::new(Severity::Info, "", "heading-not-a-ref", message)
+        .hint("Put the name of a branch, a tag or a commit after the `#` to choose one.")
 }
 
 /// Fetches branches, tags and perhaps one more ref.

@@ -1,6 +1,8 @@
 //! What a source turns out to be: an image made ahead, a devcontainer.json, or a template; in that order,
 //! and always with the reason.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use devcontainer::{DevContainer, Diagnostic, Severity, Tree, discover};
 use indexmap::IndexMap;
@@ -14,6 +16,7 @@ use steading_core::{ImageRef, Source};
 
 use crate::git::{Git, Pinned};
 use crate::templates::{TemplateError, Templates};
+use crate::tree::GitTree;
 
 mod error;
 mod image;
@@ -24,8 +27,9 @@ pub use error::ResolveError;
 /// Knows images made ahead.
 #[async_trait]
 pub trait PrebuildLookup: Send + Sync {
-    /// The newest image for a repository (see [`repository_key`]) at a commit, or for a configuration.
-    async fn find(&self, repository: &str, commit: &Commit, config_hash: Option<&str>) -> Option<Prebuild>;
+    /// The newest image for a repository (see [`repository_key`]): one for this commit, else one for this
+    /// configuration.
+    async fn find(&self, repository: &str, commit: Option<&Commit>, config_hash: Option<&str>) -> Option<Prebuild>;
 }
 
 /// Nothing was made ahead.
@@ -34,7 +38,7 @@ pub struct NoPrebuilds;
 
 #[async_trait]
 impl PrebuildLookup for NoPrebuilds {
-    async fn find(&self, _: &str, _: &Commit, _: Option<&str>) -> Option<Prebuild> {
+    async fn find(&self, _: &str, _: Option<&Commit>, _: Option<&str>) -> Option<Prebuild> {
         None
     }
 }
@@ -46,7 +50,7 @@ pub struct Place {
     pub commit: Option<Commit>,
     /// The branch that is checked out.
     pub branch: Option<String>,
-    /// The folder or file to open.
+    /// The folder or file that the link pointed to.
     pub path: Option<String>,
     /// The name of the folder that holds the files, for `${localWorkspaceFolder}`.
     pub folder: String,
@@ -60,6 +64,23 @@ impl Place {
             path: pinned.path,
             folder: source.url.repository_name(),
         }
+    }
+
+    /// The folder that a link to a folder or a file opens, unless it is the root; or a word about a link to
+    /// what is not there.
+    fn opened_in(&self, tree: &dyn Tree) -> (Option<String>, Option<Diagnostic>) {
+        let Some(path) = &self.path else { return (None, None) };
+        if !tree.entries(path).is_empty() {
+            return (Some(path.clone()), None);
+        }
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if tree.entries(folder).iter().any(|entry| entry.name == name) {
+            return ((!folder.is_empty()).then(|| folder.to_owned()), None);
+        }
+        let message = format!("the link points to `{path}`, which is not in this commit; the root is opened");
+        let note = Diagnostic::warning("", "linked-path-not-found", message)
+            .hint("Check the branch in the link, or open the folder in the IDE.");
+        (None, Some(note))
     }
 }
 
@@ -116,8 +137,13 @@ impl Resolver {
         log: &dyn LogSink,
     ) -> Result<Resolution, ResolveError> {
         let Source::Git(git) = source else { return Err(ResolveError::NoRepository) };
-        let pinned = self.git.pin(git, log).await?;
-        self.resolve_commit(git, Place::of(pinned, git), wishes, prebuilt, log).await
+        let mut pinned = self.git.pin(git, log).await?;
+        let notes = std::mem::take(&mut pinned.notes);
+        let tree = self.git.tree_at(git, &pinned.commit, pinned.full_ref.as_deref(), log).await?;
+        let mut resolution = self.resolve_tree(git, tree, Place::of(pinned, git), wishes, prebuilt).await?;
+        resolution.diagnostics.splice(0..0, notes);
+        log.write("resolve", &resolution.because);
+        Ok(resolution)
     }
 
     /// Says what a commit is that was pinned before. The remote is asked only if the cache has lost it.
@@ -133,20 +159,46 @@ impl Resolver {
         log: &dyn LogSink,
     ) -> Result<Resolution, ResolveError> {
         let Some(commit) = &place.commit else { return Err(ResolveError::NoRepository) };
-        let ahead = if *wishes == Wishes::default() {
-            prebuilt.find(&repository_key(git.url.reveal()), commit, None).await
-        } else {
-            None
-        };
         let tree = self.git.tree(git, commit, log).await?;
-        let (this, wishes) = (self.clone(), wishes.clone());
-        let resolved = tokio::task::spawn_blocking(move || match ahead {
-            Some(prebuild) => this.resolve_prebuilt(&tree, place, &prebuild),
-            None => this.resolve_files(&tree, place, &wishes),
-        });
-        let resolution = resolved.await.map_err(|_| ResolveError::BrokeOff)??;
+        let resolution = self.resolve_tree(git, tree, place, wishes, prebuilt).await?;
         log.write("resolve", &resolution.because);
         Ok(resolution)
+    }
+
+    async fn resolve_tree(
+        &self,
+        git: &GitSource,
+        tree: GitTree,
+        place: Place,
+        wishes: &Wishes,
+        prebuilt: &dyn PrebuildLookup,
+    ) -> Result<Resolution, ResolveError> {
+        let (repository, tree) = (repository_key(git.url.reveal()), Arc::new(tree));
+        let at_commit = match *wishes == Wishes::default() {
+            true => prebuilt.find(&repository, place.commit.as_ref(), None).await,
+            // It was made from the first configuration, and another one is wished for.
+            false => None,
+        };
+        if let Some(ahead) = at_commit {
+            let because = format!("The image {} was registered for this commit.", ahead.image);
+            return self.on_files(&tree, move |this, tree| this.resolve_prebuilt(tree, place, &ahead, because)).await;
+        }
+        let wishes = wishes.clone();
+        let found = self.on_files(&tree, move |this, tree| this.resolve_files(tree, place, &wishes)).await?;
+        let Some(hash) = &found.config_hash else { return Ok(found) };
+        Ok(match prebuilt.find(&repository, None, Some(hash)).await {
+            Some(ahead) => with_image(found, ahead.image),
+            None => found,
+        })
+    }
+
+    /// Reading files blocks, so it has a thread of its own.
+    async fn on_files<F>(&self, tree: &Arc<GitTree>, work: F) -> Result<Resolution, ResolveError>
+    where
+        F: FnOnce(&Self, &GitTree) -> Result<Resolution, ResolveError> + Send + 'static,
+    {
+        let (this, tree) = (self.clone(), tree.clone());
+        tokio::task::spawn_blocking(move || work(&this, &tree)).await.map_err(|_| ResolveError::BrokeOff)?
     }
 
     /// Says what files are, wherever they come from: for a rebuild they come from the workspace itself.
@@ -154,6 +206,14 @@ impl Resolver {
     /// # Errors
     /// See [`ResolveError`].
     pub fn resolve_files(&self, tree: &dyn Tree, place: Place, wishes: &Wishes) -> Result<Resolution, ResolveError> {
+        let (folder, notes) = place.opened_in(tree);
+        let mut resolution = self.resolve_image(tree, place, wishes)?;
+        resolution.folder = folder;
+        resolution.diagnostics.extend(notes);
+        Ok(resolution)
+    }
+
+    fn resolve_image(&self, tree: &dyn Tree, place: Place, wishes: &Wishes) -> Result<Resolution, ResolveError> {
         let choices = discover(tree);
         if let Some(id) = &wishes.template {
             let because = "it was asked for".to_owned();
@@ -164,10 +224,10 @@ impl Resolver {
             return self.by_template(place, choices, &found.template, found.because);
         };
         let (config, mut diagnostics) = read(tree, &path)?;
-        let (image, found) = image::of(&config, Some(tree), &place, &self.rules)?;
+        let found = image::of(&config, Some(tree), &place, &self.rules)?;
         // What is used in place of an image is better told than that there is none.
-        diagnostics.retain(|finding| found.iter().all(|better| better.code != finding.code));
-        diagnostics.extend(found);
+        diagnostics.retain(|finding| found.diagnostics.iter().all(|better| better.code != finding.code));
+        diagnostics.extend(found.diagnostics);
         diagnostics.extend(remark::on(&config));
         let because = match (choices.len(), wishes.config.is_some()) {
             (_, true) => format!("{path} was asked for."),
@@ -175,11 +235,19 @@ impl Resolver {
             (count, false) => format!("{path} is the first of {count} configurations in the repository."),
         };
         let kind = ResolutionKind::Devcontainer { path };
-        Ok(resolution(place, kind, image, config, because, choices, diagnostics))
+        let resolution = resolution(place, kind, found.image, config, because, choices, diagnostics);
+        Ok(Resolution { config_hash: found.config_hash, ..resolution })
     }
 
     /// An image made ahead; hooks, ports and the rest still come from the repository's configuration.
-    fn resolve_prebuilt(&self, tree: &dyn Tree, place: Place, prebuild: &Prebuild) -> Result<Resolution, ResolveError> {
+    fn resolve_prebuilt(
+        &self,
+        tree: &dyn Tree,
+        place: Place,
+        prebuild: &Prebuild,
+        because: String,
+    ) -> Result<Resolution, ResolveError> {
+        let (folder, notes) = place.opened_in(tree);
         let choices = discover(tree);
         let (config, path, mut diagnostics) = match choices.first() {
             Some(path) => {
@@ -193,10 +261,13 @@ impl Resolver {
         };
         // What the image was built with is in it.
         diagnostics.extend(remark::on(&config).into_iter().filter(|d| d.code != remark::FEATURES));
+        diagnostics.extend(notes);
+        // The image is there, whatever the configuration says of how to make it.
+        let config_hash =
+            path.as_ref().and_then(|_| image::of(&config, Some(tree), &place, &self.rules).ok()?.config_hash);
         let image = ImageSource::Pull { image: prebuild.image.clone() };
-        let because = format!("The image {} was registered for this commit.", prebuild.image);
         let kind = ResolutionKind::Prebuilt { image: prebuild.image.clone(), path };
-        Ok(resolution(place, kind, image, config, because, choices, diagnostics))
+        Ok(Resolution { folder, config_hash, ..resolution(place, kind, image, config, because, choices, diagnostics) })
     }
 
     fn by_template(
@@ -207,7 +278,7 @@ impl Resolver {
         because: String,
     ) -> Result<Resolution, ResolveError> {
         let config = self.template(id)?;
-        let (image, _) = image::of(&config, None, &place, &self.rules)?;
+        let image = image::of(&config, None, &place, &self.rules)?.image;
         let name = self.templates.find(id).map_or(id, |template| template.name.as_str());
         let because = format!("The template {name} is used: {because}.");
         let kind = ResolutionKind::Template { template: id.to_owned() };
@@ -225,6 +296,20 @@ impl Resolver {
     }
 }
 
+/// The same with an image made ahead for its configuration.
+fn with_image(mut found: Resolution, image: ImageRef) -> Resolution {
+    let path = match found.kind {
+        ResolutionKind::Devcontainer { path } => Some(path),
+        _ => None,
+    };
+    found.because = format!("The image {image} was registered for this configuration.");
+    found.image = ImageSource::Pull { image: image.clone() };
+    found.kind = ResolutionKind::Prebuilt { image, path };
+    // What the image was built with is in it.
+    found.diagnostics.retain(|finding| finding.code != remark::FEATURES);
+    found
+}
+
 fn resolution(
     place: Place,
     kind: ResolutionKind,
@@ -238,6 +323,8 @@ fn resolution(
         commit: place.commit,
         branch: place.branch,
         path: place.path,
+        folder: None,
+        config_hash: None,
         kind,
         image,
         config: Box::new(config),

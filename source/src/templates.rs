@@ -102,7 +102,9 @@ impl Templates {
 
 #[cfg(test)]
 mod tests {
-    use devcontainer::{Scenario, Severity};
+    use devcontainer::{Layer, Scenario, Severity};
+    use steading_core::config::Policy;
+    use steading_core::policy::admit;
 
     use super::*;
 
@@ -113,6 +115,11 @@ mod tests {
             let parsed = DevContainer::parse("devcontainer.json", text);
             let findings: Vec<_> = parsed.diagnostics.iter().filter(|d| d.severity != Severity::Info).collect();
             assert!(findings.is_empty(), "{id}: {findings:?}");
+            // What nobody allows is a warning at every start of every such repository.
+            let merged = devcontainer::merge(&[Layer::from_config(&template.config)]);
+            let args = devcontainer::run_args::parse(&merged.run_args);
+            let (_, refused) = admit("devcontainer.json", &merged, &args, &Policy::default());
+            assert_eq!(refused, [], "{id}");
             assert!(!template.description.is_empty(), "{id}");
             match template.config.scenario() {
                 Scenario::Image(image) => assert!(image.contains('/') && image.contains(':'), "{id}: {image}"),

@@ -80,6 +80,13 @@ impl Tree for GitTree {
             Some(repository.find_blob(id).ok()?.content().to_vec())
         })
     }
+
+    fn id(&self, folder: &str) -> Option<String> {
+        self.with(|repository| match find(repository, self.root, folder)? {
+            (id, ObjectType::Tree) => Some(id.to_string()),
+            _ => None,
+        })
+    }
 }
 
 /// What is at a path, after symbolic links.

@@ -39,7 +39,7 @@ pub use error::{BEING_DELETED, BoxError, ID_TAKEN, SLUG_TAKEN, StoreError};
 pub use events::Events;
 pub use feed::{Bell, Feed};
 pub use idempotency::{Begun, Claim, Idempotency};
-pub use inquiries::Inquiries;
+pub use inquiries::{Inquiries, Waited};
 pub use leases::{Lease, Leases};
 pub use links::Links;
 pub use logs::{LogStore, Logs};

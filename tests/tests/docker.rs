@@ -248,3 +248,29 @@ async fn every_kind_of_repository_becomes_a_workspace() -> Result<()> {
     })
     .await
 }
+
+/// Hooks run where they always do, and a rebuild keeps what is opened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_file_opens_its_folder() -> Result<()> {
+    journey(Settings::default(), async |world| {
+        let (api, browser) = (world.api(), Browser::signed_in(&world.steading).await?);
+        let file = ".devcontainer/devcontainer.json";
+        let link = format!("{}/src/branch/main/{file}#L3", world.git.url("hooked"));
+        let mut ws = world.run_source(&link).await?;
+        for round in ["new", "rebuilt"] {
+            let folder = "/workspaces/hooked/.devcontainer";
+            ensure!(ws.0["folder"] == folder, "{round}: {:#}", ws.0);
+            let page = browser.get(ws.url()).await?;
+            let opened = page.url().query_pairs().find(|(key, _)| key == "folder").map(|(_, value)| value.into_owned());
+            ensure!(opened.as_deref() == Some(folder), "{round}: {} was opened", page.url());
+            world.says(&ws, "pwd; head -c 8 ../.hooks", &format!("{folder}\nonCreate")).await?;
+            if round == "new" {
+                ensure!(ws.0["resolution"]["path"] == file, "{:#}", ws.0);
+                api.change(ws.id(), "rebuild").await?;
+                ws = api.until(ws.id(), &["running"]).await?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}

@@ -13,6 +13,7 @@ use steading_core::routes::Visibility;
 use steading_core::runtime::{ImageInfo, Runtime as _, RuntimeError};
 use steading_core::{Class, Desired, ImageRef, Phase};
 use steading_runtime::fake::Op;
+use steading_store::Waited;
 use steading_worker::Rest;
 use tokio_util::sync::CancellationToken;
 use world::World;
@@ -380,9 +381,28 @@ async fn a_question_is_answered_without_doing_anything() {
         let inquiries = world.store.inquiries();
         let id = inquiries.ask(&serde_json::to_value(&question).unwrap()).await.unwrap();
         world.store.queue().nudge(steading_core::queue::Job::Resolve { inquiry: id }).await.unwrap();
-        let answer = inquiries.wait(id, Duration::from_secs(10)).await.unwrap().unwrap();
+        let long = Duration::from_secs(10);
+        let Waited::Answered(answer) = inquiries.wait(id, long, long).await.unwrap() else { panic!("no answer") };
         assert!(answer.get(expected).is_some(), "{answer}");
     }
+    // Who leaves is not worked for any more: the worker can stop although the host never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!("http://{}/o/r", silent.local_addr().unwrap());
+    let source = steading_core::Source::parse(&source, true).unwrap();
+    let question = steading_core::resolution::Inquiry { source, wishes: Default::default() };
+    let inquiries = world.store.inquiries();
+    let id = inquiries.ask(&serde_json::to_value(&question).unwrap()).await.unwrap();
+    world.store.queue().nudge(steading_core::queue::Job::Resolve { inquiry: id }).await.unwrap();
+    let waited = inquiries.wait(id, Duration::from_secs(10), Duration::from_secs(1)).await.unwrap();
+    assert!(matches!(waited, Waited::Working(_)), "{waited:?}");
+    // A connection that is given up is seen at its other end.
+    let (mut connection, _) = silent.accept().unwrap();
+    inquiries.forget(id).await.unwrap();
+    let closed = tokio::task::spawn_blocking(move || {
+        connection.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+        std::io::copy(&mut connection, &mut std::io::sink())
+    });
+    assert!(closed.await.unwrap().is_ok(), "the worker still waits for the host");
     stop.cancel();
     running.await.unwrap();
     assert!(world.fake.workspaces().is_empty() && world.calls(Op::Up) == 0);

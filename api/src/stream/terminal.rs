@@ -79,7 +79,7 @@ fn shell(workspace: &Workspace, (columns, rows): Size) -> Exec {
     env.entry(text("TERM")).or_insert_with(|| text("xterm-256color"));
     env.entry(text("COLORTERM")).or_insert_with(|| text("truecolor"));
     let user = spec.map_or("0", |s| s.remote_user.as_str());
-    let folder = spec.map(|s| s.workspace_folder.as_str()).or(workspace.facts.root.as_deref()).unwrap_or("/");
+    let folder = spec.map(steading_core::pod::PodSpec::opened).or(workspace.facts.root.as_deref()).unwrap_or("/");
     let size = format!("{}x{}", columns.max(1), rows.max(1));
     let mut command =
         ["/opt/steading/bin/inside", "term", "--user", user, "--cwd", folder, "--size", &size].map(text).to_vec();

@@ -48,6 +48,11 @@ pub struct ResolutionView {
     pub commit: Option<String>,
     /// The branch, if the reference named one.
     pub branch: Option<String>,
+    /// The folder or file in the repository that the link pointed to.
+    pub path: Option<String>,
+    /// Names what decides the image: an image registered with this hash serves every commit with the same one.
+    /// Absent for a template.
+    pub config_hash: Option<String>,
     /// The configuration file, for `devcontainer` and for a prebuild made from one.
     pub config: Option<String>,
     /// The template, for `template`.
@@ -78,6 +83,8 @@ impl From<&Resolution> for ResolutionView {
             because: resolution.because.clone(),
             commit: resolution.commit.as_ref().map(ToString::to_string),
             branch: resolution.branch.clone(),
+            path: resolution.path.clone(),
+            config_hash: resolution.config_hash.clone(),
             config,
             template,
             image,

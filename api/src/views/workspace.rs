@@ -198,7 +198,7 @@ impl WorkspaceView {
             warnings: ws.warnings.iter().map(Into::into).collect(),
             retry_at: ws.retry.as_ref().map(|r| r.not_before),
             user: ws.spec_in_use().map(|s| s.remote_user.clone()),
-            folder: ws.spec_in_use().map(|s| s.workspace_folder.clone()),
+            folder: ws.spec_in_use().map(|s| s.opened().to_owned()),
             created_at: ws.created_at,
             updated_at: ws.updated_at,
         }

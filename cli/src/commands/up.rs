@@ -41,13 +41,13 @@ pub async fn resolve(args: SourceArgs) -> Result<(), CliError> {
     }
     let text = |key: &str| resolution[key].as_str().map(str::to_owned);
     println!("{}", text("because").unwrap_or_default());
-    for key in ["kind", "commit", "branch", "config", "template", "image", "dockerfile"] {
+    for key in ["kind", "commit", "branch", "path", "config", "template", "image", "dockerfile", "config_hash"] {
         if let Some(value) = text(key) {
-            println!("{key:<11}{value}");
+            println!("{key:<12}{value}");
         }
     }
     for choice in resolution["choices"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        println!("choice     {choice}");
+        println!("choice      {choice}");
     }
     for d in resolution["diagnostics"].as_array().into_iter().flatten() {
         let text = |key: &str| d[key].as_str().unwrap_or_default();

@@ -57,6 +57,7 @@ pub fn render(admitted: &Admitted, setting: &Setting<'_>) -> (PodSpec, Vec<Diagn
         limits: limits(admitted, setting.workspace.limits, &mut notes),
         remote_user: users.remote,
         workspace_folder: folders.open,
+        linked_folder: folders.linked,
         workspace_root: folders.root,
         remote_env: merged.remote_env.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
         env_probe: probe,

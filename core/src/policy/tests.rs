@@ -133,3 +133,10 @@ fn default_capabilities_and_tighter_rules_need_no_permission() {
     assert_eq!((admitted.cap_add().len(), admitted.security_opt().len()), (1, 1));
     assert_eq!(admitted.args().cap_drop, ["ALL"]);
 }
+
+#[test]
+fn the_command_for_a_persons_own_machine_is_told_of_where_the_file_is_read_and_not_again() {
+    let command = devcontainer::LifecycleCommand::Shell("make".to_owned());
+    let merged = Merged { initialize_command: Some(command), ..Merged::default() };
+    assert_eq!(codes(&merged, &[], &Policy::default()), Vec::<String>::new());
+}

@@ -13,6 +13,9 @@ pub(super) struct Link {
     pub reference: Reference,
     /// Where in it.
     pub path: Option<String>,
+    /// Whether the address is that of a page inside the repository, so that a fragment is a place on
+    /// that page and no revision.
+    pub is_page: bool,
 }
 
 /// Hosts whose repositories are always `owner/name`, so that whatever follows is a page.
@@ -36,6 +39,7 @@ pub(super) fn read(host: &str, parts: &[String], query: &dyn Fn(&str) -> Option<
             return Ok(link);
         }
         link.repository = inner.repository;
+        link.is_page = true;
         if link.reference == Reference::Head && link.path.is_none() {
             (link.reference, link.path) = (inner.reference, inner.path);
         }
@@ -55,22 +59,32 @@ fn read_once(host: &str, parts: &[String], query: &dyn Fn(&str) -> Option<String
     }
     if let Some(at) = parts.iter().position(|part| *part == "-").filter(|at| *at >= 2) {
         return page(host, &parts[..at], &parts[at + 1..], query)
-            .map(|link| link.unwrap_or_else(|| head(&parts[..at])));
+            .map(|link| link.unwrap_or_else(|| other_page(&parts[..at], &parts[at + 1..], query)));
     }
     if let Some(at) = parts.iter().position(|part| part.len() > 4 && part.ends_with(".git")) {
         let (repository, rest) = parts.split_at(at + 1);
-        return page(host, repository, rest, query).map(|link| link.unwrap_or_else(|| head(repository)));
+        return page(host, repository, rest, query)
+            .map(|link| link.unwrap_or_else(|| other_page(repository, rest, query)));
     }
     for at in 2..parts.len() {
         if let Some(link) = page(host, &parts[..at], &parts[at..], query)? {
             return Ok(link);
         }
     }
-    Ok(if TWO_LEVELS.contains(&host) { head(&parts[..2]) } else { head(&parts) })
+    let (repository, rest) = if TWO_LEVELS.contains(&host) { parts.split_at(2) } else { parts.split_at(parts.len()) };
+    // These two ignore `ref`, and sites that link to them put their own names into it.
+    let is_deaf = matches!(host, "github.com" | "bitbucket.org");
+    let mut link = if is_deaf { other_page(repository, rest, &|_| None) } else { other_page(repository, rest, query) };
+    // GitHub shows a README's headings so: `?tab=readme-ov-file#install`.
+    link.is_page |= host == "github.com" && query("tab").is_some();
+    Ok(link)
 }
 
-fn head(repository: &[&str]) -> Link {
-    Link { repository: repository.join("/"), reference: Reference::Head, path: None }
+/// The repository itself, or a page of it that shows no revision, unless the query names one.
+fn other_page(repository: &[&str], rest: &[&str], query: &dyn Fn(&str) -> Option<String>) -> Link {
+    let named = query("ref").and_then(|name| reference::named(&name).ok());
+    let is_page = named.is_some() || !rest.is_empty();
+    Link { repository: repository.join("/"), reference: named.unwrap_or(Reference::Head), path: None, is_page }
 }
 
 /// What the components after the repository point to; `None` if they are no page that we know.
@@ -80,18 +94,31 @@ fn page(
     rest: &[&str],
     query: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<Link>, SourceError> {
-    let link = |reference, path| Ok(Some(Link { repository: repository.join("/"), reference, path }));
+    let link = |reference, path| Ok(Some(Link { repository: repository.join("/"), reference, path, is_page: true }));
     let request = |number: &str, space: &str| match number.parse::<u64>() {
         Ok(number) => link(Reference::Request { number, full_ref: format!("refs/{space}/{number}/head") }, None),
         Err(_) => Ok(None),
+    };
+    let tag = |name: &[&str]| {
+        let name = name.join("/");
+        reference::checked_name(&name)?;
+        link(Reference::Tag(name), None)
+    };
+    let branch = |name: &[&str]| {
+        let name = name.join("/");
+        reference::checked_name(&name)?;
+        link(Reference::Branch(name), None)
     };
     match rest {
         // Gitea and Forgejo say what kind of revision it is, but not where its name ends.
         ["src" | "raw" | "media" | "blame" | "commits" | "rss", "commit", sha, path @ ..] => {
             link(reference::commit(sha)?, path::inside(&path.join("/"))?)
         }
-        ["src" | "raw" | "media" | "blame" | "commits" | "rss", "branch" | "tag", name, path @ ..] => {
-            ref_and_path(repository, &joined(name, path), query)
+        ["commits", "branch", name @ ..] if host == "bitbucket.org" && !name.is_empty() => branch(name),
+        ["commits", "tag", name @ ..] if host == "bitbucket.org" && !name.is_empty() => tag(name),
+        ["src" | "raw" | "media" | "blame" | "commits" | "rss", kind @ ("branch" | "tag"), name, path @ ..] => {
+            let kind = if *kind == "tag" { Kind::Tag } else { Kind::Branch };
+            ref_and_path(repository, &joined(name, path), kind)
         }
         [
             "tree" | "blob" | "blame" | "raw" | "edit" | "commits" | "find",
@@ -100,31 +127,42 @@ fn page(
             name,
             path @ ..,
         ] => {
-            let _ = kind;
-            ref_and_path(repository, &joined(name, path), query)
+            let kind = if *kind == "tags" { Kind::Tag } else { Kind::Branch };
+            ref_and_path(repository, &joined(name, path), kind)
         }
+        // Sourcehut writes where the name of the revision ends.
+        ["tree" | "log" | "blame", name @ .., "item"] if is_sourcehut(repository) && !name.is_empty() => {
+            link(reference::named(&name.join("/"))?, None)
+        }
+        ["tree" | "log" | "blame", rest @ ..] if is_sourcehut(repository) && rest.contains(&"item") => {
+            let at = rest.iter().position(|part| *part == "item").unwrap_or_default();
+            link(reference::named(&rest[..at].join("/"))?, path::inside(&rest[at + 1..].join("/"))?)
+        }
+        ["tree" | "log", name @ ..] if is_sourcehut(repository) && !name.is_empty() => {
+            link(reference::named(&name.join("/"))?, None)
+        }
+        ["refs", name @ ..] if is_sourcehut(repository) && !name.is_empty() => tag(name),
         ["tree" | "blob" | "blame" | "raw" | "edit" | "commits", name, path @ ..]
             if !(host == "bitbucket.org" && rest[0] == "commits") =>
         {
-            ref_and_path(repository, &joined(name, path), query)
-        }
-        ["commits", "tag", name @ ..] if host == "bitbucket.org" && !name.is_empty() => {
-            reference::checked_name(&name.join("/"))?;
-            link(Reference::Tag(name.join("/")), None)
+            ref_and_path(repository, &joined(name, path), Kind::asked(query))
         }
         ["commit" | "commits", sha, ..] => link(reference::commit(sha)?, None),
         // Bitbucket's branch page, and its `src`, which has a revision without a word for its kind.
-        ["branch", name @ ..] if !name.is_empty() => {
-            reference::checked_name(&name.join("/"))?;
-            link(Reference::Branch(name.join("/")), None)
-        }
+        ["branch", name @ ..] if !name.is_empty() => branch(name),
         ["src", name, path @ ..] if host == "bitbucket.org" => match query("at").filter(|at| !at.is_empty()) {
             Some(at) => link(reference::named(&at)?, path::inside(&path.join("/"))?),
-            None => ref_and_path(repository, &joined(name, path), query),
+            None => ref_and_path(repository, &joined(name, path), Kind::Any),
         },
-        ["releases" | "tags", name] | ["releases", "tag", name] if *name != "new" && *name != "latest" => {
-            reference::checked_name(name)?;
-            link(Reference::Tag((*name).to_owned()), None)
+        // A tag may have slashes in its name, and not every forge escapes them.
+        ["releases", "tag", name @ ..] if !name.is_empty() => tag(name),
+        ["releases", "download", name @ .., _] if !name.is_empty() => tag(name),
+        ["releases", "new" | "latest" | "permalink" | "tag" | "download" | "edit" | "expanded_assets", ..]
+        | ["tags", "new"] => link(Reference::Head, None),
+        ["releases" | "tags", name, rest @ ..] => {
+            let is_page = |part: &&str| matches!(*part, "edit" | "evidences" | "downloads");
+            let rest = rest.iter().copied().take_while(|part| !is_page(part));
+            tag(&std::iter::once(*name).chain(rest).collect::<Vec<_>>())
         }
         ["pull" | "pulls", number, ..] => request(number, "pull"),
         ["merge_requests", number, ..] => request(number, "merge-requests"),
@@ -132,7 +170,44 @@ fn page(
             Ok(number) => Err(SourceError::NoRequestRef { host: host.to_owned(), number }),
             Err(_) => Ok(None),
         },
+        ["issues" | "discussions" | "milestone", number, ..] if number.parse::<u64>().is_ok() => {
+            link(Reference::Head, None)
+        }
         _ => Ok(None),
+    }
+}
+
+/// Whether a repository is one of a Sourcehut: owners have a tilde there.
+fn is_sourcehut(repository: &[&str]) -> bool {
+    matches!(repository, [owner, _] if owner.starts_with('~'))
+}
+
+/// What a link says of the name in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A branch, a tag or a commit.
+    Any,
+    Branch,
+    Tag,
+}
+
+impl Kind {
+    /// As GitLab's links have it in their query.
+    fn asked(query: &dyn Fn(&str) -> Option<String>) -> Self {
+        match query("ref_type").as_deref() {
+            Some("heads") => Self::Branch,
+            Some("tags") => Self::Tag,
+            _ => Self::Any,
+        }
+    }
+
+    /// The full name of a revision of this kind.
+    fn full(self, name: &str) -> String {
+        match self {
+            Self::Any => name.to_owned(),
+            Self::Branch => format!("refs/heads/{name}"),
+            Self::Tag => format!("refs/tags/{name}"),
+        }
     }
 }
 
@@ -141,37 +216,27 @@ fn joined(first: &str, rest: &[&str]) -> String {
 }
 
 /// A revision and perhaps a path, as one text. Without a slash in it there is nothing to guess.
-fn ref_and_path(
-    repository: &[&str],
-    text: &str,
-    query: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Link>, SourceError> {
-    let link = |reference, path| Ok(Some(Link { repository: repository.join("/"), reference, path }));
-    let Some((first, rest)) = text.split_once('/') else {
-        return match query("ref_type").as_deref() {
-            Some("heads") => {
-                reference::checked_name(text)?;
-                link(Reference::Branch(text.to_owned()), None)
-            }
-            Some("tags") => {
-                reference::checked_name(text)?;
-                link(Reference::Tag(text.to_owned()), None)
-            }
-            _ => link(reference::named(text)?, None),
-        };
+fn ref_and_path(repository: &[&str], text: &str, kind: Kind) -> Result<Option<Link>, SourceError> {
+    let link = |reference, path| Ok(Some(Link { repository: repository.join("/"), reference, path, is_page: true }));
+    let named = |name: &str| match (kind, name) {
+        // READMEs link so, whatever the default branch is called.
+        (Kind::Any, "HEAD") => Ok(Reference::Head),
+        (kind, name) => reference::named(&kind.full(name)),
     };
-    if let Ok(Reference::Commit(sha)) = reference::named(first) {
-        return link(Reference::Commit(sha), path::inside(rest)?);
+    let Some((first, rest)) = text.split_once('/') else { return link(named(text)?, None) };
+    let alone = named(first)?;
+    if matches!(alone, Reference::Commit(_) | Reference::Head) {
+        return link(alone, path::inside(rest)?);
     }
     // The text is a ref followed by a path: it must be fit for both.
     let clean = path::inside(text)?.unwrap_or_default();
     if clean.starts_with('-') || clean.contains([':', '~', '^', '?', '*', '[', '\\']) || clean.contains("..") {
         // Only the path may hold such characters; the ref is then the first component.
-        return link(reference::named(first)?, path::inside(rest)?);
+        return link(alone, path::inside(rest)?);
     }
     match reference::checked_name(&clean) {
-        Ok(()) => link(Reference::RefAndPath(clean), None),
-        Err(_) => link(reference::named(first)?, path::inside(rest)?),
+        Ok(()) => link(Reference::RefAndPath(kind.full(&clean)), None),
+        Err(_) => link(alone, path::inside(rest)?),
     }
 }
 
@@ -198,7 +263,8 @@ fn bitbucket_server(parts: &[&str], query: &dyn Fn(&str) -> Option<String>) -> R
         },
         _ => (at_query()?, None),
     };
-    Ok(Some(Link { repository, reference, path }))
+    let is_page = !rest.is_empty() || reference != Reference::Head;
+    Ok(Some(Link { repository, reference, path, is_page }))
 }
 
 /// `…/_git/R?version=GBmain&path=/x` of Azure DevOps: B is a branch, T a tag, C a commit.
@@ -220,5 +286,6 @@ fn azure(parts: &[&str], query: &dyn Fn(&str) -> Option<String>) -> Result<Optio
         _ => Reference::Head,
     };
     let path = query("path").map(|path| path::inside(&path)).transpose()?.flatten();
-    Ok(Some(Link { repository: repository.join("/"), reference, path }))
+    let is_page = parts.len() > at + 2 || reference != Reference::Head || path.is_some();
+    Ok(Some(Link { repository: repository.join("/"), reference, path, is_page }))
 }

@@ -37,27 +37,25 @@ impl Source {
         if fragment.as_deref().is_some_and(|f| f.contains(char::is_control)) {
             return Err(SourceError::Unprintable);
         }
-        let git = match address.split_once("://") {
+        let (git, is_page) = match address.split_once("://") {
             Some(_) => parse_url(address, local)?,
-            None => parse_scp(address)?,
+            None => (parse_scp(address)?, false),
         };
-        with_fragment(git, fragment.as_deref()).map(Self::Git)
+        // Behind the address of a page stands a place on it (`#issuecomment-1`, `#L10`).
+        with_fragment(git, fragment.as_deref().filter(|_| !is_page)).map(Self::Git)
     }
 }
 
-/// What stands behind `#` wins over what the link points to.
+/// What stands behind `#`, in place of the default branch.
 fn with_fragment(mut git: GitSource, fragment: Option<&str>) -> Result<GitSource, SourceError> {
     if let Some(fragment) = fragment.filter(|fragment| !fragment.is_empty()) {
-        // A link to lines of a file ends in `#L10`; that is no revision.
-        let is_line = git.reference != Reference::Head && fragment.starts_with(['L', 'l']);
-        if !is_line {
-            (git.reference, git.path) = reference::parse(fragment)?;
-        }
+        (git.reference, git.path) = reference::parse(fragment)?;
     }
     Ok(git)
 }
 
-fn parse_url(address: &str, local: bool) -> Result<GitSource, SourceError> {
+/// The source, and whether the address is that of a page inside the repository.
+fn parse_url(address: &str, local: bool) -> Result<(GitSource, bool), SourceError> {
     // `git+https://` and `git+ssh://` are how package managers write it.
     let address = match address.strip_prefix("git+") {
         Some(rest) if rest.starts_with("https:") || rest.starts_with("ssh:") || rest.starts_with("http:") => rest,
@@ -70,18 +68,18 @@ fn parse_url(address: &str, local: bool) -> Result<GitSource, SourceError> {
     }
     match url.scheme() {
         "https" | "http" => parse_web(url),
-        "ssh" => parse_ssh(url),
+        "ssh" => parse_ssh(url).map(|git| (git, false)),
         "file" => {
             if !matches!(url.host_str(), None | Some("" | "localhost")) {
                 return Err(SourceError::NotUrl(shown(address)));
             }
-            local_source(&path::unescape(url.path()), None, local)
+            local_source(&path::unescape(url.path()), None, local).map(|git| (git, false))
         }
         other => Err(SourceError::Scheme(other.chars().take(20).collect())),
     }
 }
 
-fn parse_web(mut url: Url) -> Result<GitSource, SourceError> {
+fn parse_web(mut url: Url) -> Result<(GitSource, bool), SourceError> {
     let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
     let host = host.strip_prefix("www.").map_or(host.clone(), str::to_owned);
     let parts: Vec<String> = url.path_segments().map(|parts| parts.map(path::unescape).collect()).unwrap_or_default();
@@ -96,7 +94,7 @@ fn parse_web(mut url: Url) -> Result<GitSource, SourceError> {
     if let Ok(mut segments) = url.path_segments_mut() {
         segments.clear().extend(link.repository.split('/'));
     }
-    Ok(GitSource { url: GitUrl::new(url), reference: link.reference, path: link.path })
+    Ok((GitSource { url: GitUrl::new(url), reference: link.reference, path: link.path }, link.is_page))
 }
 
 fn parse_ssh(mut url: Url) -> Result<GitSource, SourceError> {

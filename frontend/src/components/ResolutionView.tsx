@@ -10,7 +10,7 @@ const KINDS: Record<string, string> = {
 
 /** What a source is, and why: shown before a workspace is made and on its page. */
 export function ResolutionView({ resolution }: { resolution: Resolution }) {
-  const { kind, because, commit, branch, config, template, image, dockerfile, diagnostics } = resolution;
+  const { kind, because, commit, branch, path, config, template, image, dockerfile, diagnostics } = resolution;
   return (
     <div className="resolution">
       <p className="resolution-kind">
@@ -22,6 +22,7 @@ export function ResolutionView({ resolution }: { resolution: Resolution }) {
         {image && <Fact name="Image" value={image} />}
         {dockerfile && <Fact name="Dockerfile" value={dockerfile} />}
         {branch && <Fact name="Branch" value={branch} />}
+        {path && <Fact name="Linked" value={path} />}
         {commit && <Fact name="Commit" value={commit.slice(0, 12)} title={commit} />}
       </dl>
       <Diagnostics items={diagnostics} />

@@ -51,6 +51,12 @@ impl Mirrors {
         Mirror { path: self.folder.join(format!("{}.git", &hex::encode(hash)[..32])) }
     }
 
+    /// The mirror of single commits of a repository, without their history. It is one of its own, so that
+    /// the other is never without a part of its history.
+    pub fn tips_of(&self, url: &GitUrl) -> Mirror {
+        Mirror { path: self.of(url).path.with_extension("tips.git") }
+    }
+
     /// Waits for the right to write into a mirror.
     pub async fn hold(&self, mirror: &Mirror) -> io::Result<Held> {
         let lock = {

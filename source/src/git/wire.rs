@@ -135,14 +135,26 @@ impl Call {
         read().map_err(|error| self.judge(&error))
     }
 
-    /// Fetches refs into a repository. What is not at the remote any more goes from those the specs name.
+    /// Fetches refs with their history into a repository. What is not at the remote any more goes from those
+    /// the specs name.
     pub fn fetch(&self, repository: &Repository, specs: &[String]) -> Result<(), GitError> {
+        self.fetch_deep(repository, specs, 0)
+    }
+
+    /// Fetches what a ref or a commit is at, and nothing of its history.
+    pub fn fetch_tip(&self, repository: &Repository, spec: String) -> Result<(), GitError> {
+        self.fetch_deep(repository, &[spec], 1)
+    }
+
+    /// `depth` counts commits; 0 is all of them.
+    fn fetch_deep(&self, repository: &Repository, specs: &[String], depth: i32) -> Result<(), GitError> {
         let blame = Blame::default();
         let fetch = || -> Result<(), git2::Error> {
             let mut options = FetchOptions::new();
             options
                 .remote_callbacks(self.callbacks(&blame))
                 .prune(FetchPrune::On)
+                .depth(depth)
                 .download_tags(AutotagOption::None)
                 .update_fetchhead(false);
             let mut remote = repository.remote_anonymous(&self.url)?;
@@ -237,6 +249,9 @@ impl Call {
     /// What an error of libgit2 means, where nobody knows better.
     fn judge(&self, error: &git2::Error) -> GitError {
         let (host, url) = (self.address.host.clone(), self.address.shown());
+        if error.message().contains("object format") || error.message().contains("objectformat") {
+            return GitError::ObjectFormat(url);
+        }
         match (error.class(), error.code()) {
             (_, ErrorCode::Owner) => GitError::NotReadable(url),
             (_, ErrorCode::Auth) => GitError::CredentialsRefused { host },

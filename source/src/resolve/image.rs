@@ -1,13 +1,22 @@
 //! Where the image of a configuration comes from, with variables filled in and paths from the root of
 //! the repository.
 
-use devcontainer::variables::Variables;
-use devcontainer::{DevContainer, Diagnostic, Severity, Tree};
-use devcontainer::{Scenario, scenario::Build};
+use devcontainer::scenario::Build;
+use devcontainer::{BuildError, DevContainer, Diagnostic, Scenario, Severity, Tree, Variables, build, config_hash};
 use steading_core::ImageRef;
 use steading_core::resolution::ImageSource;
 
 use super::{Place, ResolveError, Rules, default_image};
+
+/// Where the image comes from, and what decides it.
+pub(super) struct Found {
+    /// Where it comes from.
+    pub image: ImageSource,
+    /// Names what decides it, where the files have names.
+    pub config_hash: Option<String>,
+    /// What is worth telling.
+    pub diagnostics: Vec<Diagnostic>,
+}
 
 /// Where the image comes from. `tree` has the Dockerfile; templates have none.
 pub(super) fn of(
@@ -15,24 +24,27 @@ pub(super) fn of(
     tree: Option<&dyn Tree>,
     place: &Place,
     rules: &Rules,
-) -> Result<(ImageSource, Vec<Diagnostic>), ResolveError> {
+) -> Result<Found, ResolveError> {
+    let filled = filled(config, place, rules)?;
+    let (image, diagnostics) = match filled.scenario() {
+        Scenario::Image(image) if image.trim().is_empty() => (default_image(rules), vec![no_image(config, rules)]),
+        Scenario::Image(image) => (ImageSource::Pull { image: ImageRef::new(image.trim()) }, Vec::new()),
+        Scenario::Build(build) => (from_build(&filled, tree, build.clone())?, options(config, &build)),
+        Scenario::Compose(_) => return Err(ResolveError::Compose { file: config.file.clone() }),
+        // Only templates may leave the image to the server without a word.
+        Scenario::None if tree.is_none() => (default_image(rules), Vec::new()),
+        Scenario::None => (default_image(rules), vec![no_image(config, rules)]),
+    };
+    let config_hash = tree.and_then(|tree| config_hash(&filled, tree, &rules.default_image));
+    Ok(Found { image, config_hash, diagnostics })
+}
+
+/// The configuration with its variables filled in, as far as they are known before there is a container.
+fn filled(config: &DevContainer, place: &Place, rules: &Rules) -> Result<DevContainer, ResolveError> {
     let local = format!("/workspaces/{}", place.folder);
     let workspace = devcontainer::workspace::of_config(config, &local, &local);
     let variables = Variables::local(rules.local_env.clone(), Some(&local), Some(&workspace.folder));
-    let variables = variables.map_err(ResolveError::Variable)?;
-    let filled = variables.apply(config).map_err(ResolveError::Variable)?;
-    match filled.scenario() {
-        Scenario::Image(image) if image.trim().is_empty() => Ok((default_image(rules), vec![no_image(config, rules)])),
-        Scenario::Image(image) => Ok((ImageSource::Pull { image: ImageRef::new(image.trim()) }, Vec::new())),
-        Scenario::Build(build) => {
-            let diagnostics = options(config, &build);
-            Ok((from_build(config, tree, build)?, diagnostics))
-        }
-        Scenario::Compose(_) => Err(ResolveError::Compose { file: config.file.clone() }),
-        // Only templates may leave the image to the server without a word.
-        Scenario::None if tree.is_none() => Ok((default_image(rules), Vec::new())),
-        Scenario::None => Ok((default_image(rules), vec![no_image(config, rules)])),
-    }
+    variables.and_then(|variables| variables.apply(config)).map_err(ResolveError::Variable)
 }
 
 fn no_image(config: &DevContainer, rules: &Rules) -> Diagnostic {
@@ -49,18 +61,18 @@ fn options(config: &DevContainer, build: &Build) -> Vec<Diagnostic> {
 }
 
 fn from_build(config: &DevContainer, tree: Option<&dyn Tree>, build: Build) -> Result<ImageSource, ResolveError> {
-    let outside = |path: &str| ResolveError::Outside { file: config.file.clone(), path: path.to_owned() };
-    let dockerfile = join(config.folder(), &build.dockerfile).ok_or_else(|| outside(&build.dockerfile))?;
-    let context = match &build.context {
-        Some(context) => join(config.folder(), context).ok_or_else(|| outside(context))?,
-        None => dockerfile.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned()),
+    let file = config.file.clone();
+    let paths = match build::paths(config) {
+        Ok(paths) => paths,
+        Err(BuildError::OutsideRepository(path)) => return Err(ResolveError::Outside { file, path }),
+        Err(_) => return Err(ResolveError::NoDockerfile { file, dockerfile: build.dockerfile }),
     };
-    if dockerfile.is_empty() || tree.is_none_or(|tree| !has_file(tree, &dockerfile)) {
-        return Err(ResolveError::NoDockerfile { file: config.file.clone(), dockerfile });
+    if tree.is_none_or(|tree| !has_file(tree, &paths.dockerfile)) {
+        return Err(ResolveError::NoDockerfile { file, dockerfile: paths.dockerfile });
     }
     Ok(ImageSource::Build {
-        dockerfile,
-        context,
+        dockerfile: paths.dockerfile,
+        context: paths.context,
         target: build.target,
         args: build.args.into_iter().collect(),
         cache_from: build.cache_from,
@@ -69,25 +81,6 @@ fn from_build(config: &DevContainer, tree: Option<&dyn Tree>, build: Build) -> R
 
 fn has_file(tree: &dyn Tree, path: &str) -> bool {
     tree.read(path).is_some()
-}
-
-/// A path from the root, for one written from a folder; `None` if it leads out.
-fn join(folder: &str, path: &str) -> Option<String> {
-    // The reference implementation mounts the repository under its own name; an absolute path means this machine.
-    if path.starts_with('/') {
-        return None;
-    }
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
 }
 
 #[cfg(test)]
@@ -105,7 +98,7 @@ mod tests {
             local_env: IndexMap::from([("TAG".to_owned(), "7".to_owned())]),
         };
         let place = Place { folder: "repo".into(), ..Place::default() };
-        of(&config, Some(&tree), &place, &rules)
+        of(&config, Some(&tree), &place, &rules).map(|found| (found.image, found.diagnostics))
     }
 
     fn build(text: &str) -> (String, String) {

@@ -1,12 +1,14 @@
 //! What sources turn out to be, and why.
 
 use async_trait::async_trait;
-use devcontainer::Diagnostic;
+use devcontainer::{Diagnostic, Layer};
 use steading_core::ImageRef;
 use steading_core::Source;
+use steading_core::config::Policy;
 use steading_core::fault::Fault;
 use steading_core::id::PrebuildId;
 use steading_core::log::Silent;
+use steading_core::policy::admit;
 use steading_core::prebuild::Prebuild;
 use steading_core::resolution::{ImageSource, Resolution, ResolutionKind};
 use steading_core::source::Commit;
@@ -14,7 +16,7 @@ use steading_core::workspace::Wishes;
 use steading_source::folder::Listed;
 use steading_source::{NoPrebuilds, Place, PrebuildLookup, ResolveError};
 
-use crate::world::World;
+use crate::world::{World, git_in, unpack};
 
 const CONFIG: &str = ".devcontainer/devcontainer.json";
 
@@ -54,6 +56,111 @@ async fn a_configuration_goes_before_a_template() {
     let found = resolve(&world, "u", &Wishes::default()).await.unwrap();
     assert_eq!(found.kind, ResolutionKind::Template { template: "universal".into() });
     assert_eq!(found.image, pull("mcr.microsoft.com/devcontainers/universal:2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heading_of_the_readme_is_no_branch() {
+    let world = World::new().await;
+    let repo = world.repo("r", &[("readme.md", "")]);
+    let found = resolve(&world, "r#readme", &Wishes::default()).await.unwrap();
+    assert_eq!((found.commit.unwrap().as_str(), found.branch.as_deref()), (repo.head().as_str(), Some("main")));
+    assert_eq!(codes(&found.diagnostics), ["heading-not-a-ref"]);
+    // Where there is such a branch, it is meant.
+    repo.git(&["branch", "readme"]);
+    let found = resolve(&world, "r#readme", &Wishes::default()).await.unwrap();
+    assert_eq!((found.branch.as_deref(), codes(&found.diagnostics)), (Some("readme"), vec![]));
+    assert!(resolve(&world, "r#redme", &Wishes::default()).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_opens_its_folder() {
+    let world = World::new().await;
+    world.repo("o/r", &[("readme.md", ""), ("docs/guide/a.md", ""), ("docs/b.md", "")]);
+    let opened = async |link: &str| {
+        let found = resolve(&world, &format!("o/r{link}"), &Wishes::default()).await.unwrap();
+        let codes: Vec<String> = found.diagnostics.iter().map(|d| d.code.clone()).collect();
+        (found.path, found.folder, codes.join(" "))
+    };
+    let of =
+        |path: Option<&str>, folder: Option<&str>| (path.map(str::to_owned), folder.map(str::to_owned), String::new());
+    assert_eq!(opened("").await, of(None, None));
+    assert_eq!(opened("/tree/main/docs/guide").await, of(Some("docs/guide"), Some("docs/guide")));
+    assert_eq!(opened("/blob/main/docs/b.md#install").await, of(Some("docs/b.md"), Some("docs")));
+    assert_eq!(opened("/blob/main/readme.md").await, of(Some("readme.md"), None));
+    let gone = opened("/tree/main/src").await;
+    assert_eq!((gone.1, gone.2.as_str()), (None, "linked-path-not-found"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_made_ahead_serves_every_commit_with_the_same_configuration() {
+    let world = World::new().await;
+    let build = r#"{"build": {"dockerfile": "Dockerfile"}}"#;
+    let repo = world.repo("r", &[(CONFIG, build), (".devcontainer/Dockerfile", "FROM a")]);
+    let hash = resolve(&world, "r", &Wishes::default()).await.unwrap().config_hash.unwrap();
+    let prebuild = Prebuild {
+        id: PrebuildId::new(),
+        repository: format!("{}/r", world.server.host()),
+        commit: None,
+        config_hash: Some(hash.clone()),
+        image: ImageRef::new("made:1"),
+        created_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    let source = Source::parse(&world.url("r"), true).unwrap();
+    let resolver = world.resolver();
+    let find =
+        async |wishes: Wishes| resolver.resolve(&source, &wishes, &One(prebuild.clone()), &Silent).await.unwrap();
+    repo.commit(&[("src/main.rs", "")]);
+    let found = find(Wishes::default()).await;
+    let kind = ResolutionKind::Prebuilt { image: ImageRef::new("made:1"), path: Some(CONFIG.into()) };
+    assert_eq!((found.kind, found.image, found.config_hash), (kind, pull("made:1"), Some(hash)));
+    assert_eq!(found.because, "The image made:1 was registered for this configuration.");
+    let wished = find(Wishes { config: Some(CONFIG.into()), ..Wishes::default() }).await;
+    assert_eq!(wished.kind_name(), "prebuilt");
+    assert_eq!(find(Wishes { template: Some("go".into()), ..Wishes::default() }).await.kind_name(), "template");
+    repo.commit(&[(".devcontainer/Dockerfile", "FROM b")]);
+    assert_eq!(find(Wishes::default()).await.kind_name(), "devcontainer");
+}
+
+/// How many commits are in the cache, by the end of the mirrors' names.
+fn commits(world: &World, end: &str) -> usize {
+    let folder = world.root.path().join("data/git");
+    let mirrors = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    let of_kind = mirrors.filter(|path| path.is_dir() && path.to_str().unwrap().ends_with(end));
+    of_kind.map(|mirror| git_in(&mirror, &["rev-list", "--all", "--count"]).parse::<usize>().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolving_fetches_no_history_and_a_checkout_all_of_it() {
+    let world = World::new().await;
+    let repo = world.repo("r", &[("a", "1")]);
+    let first = repo.head();
+    for n in 0..4 {
+        repo.commit(&[("a", &n.to_string()), ("Cargo.toml", "")]);
+    }
+    let resolver = world.resolver();
+    let source = Source::parse(&world.url("r"), true).unwrap();
+    let found = resolver.resolve(&source, &Wishes::default(), &NoPrebuilds, &Silent).await.unwrap();
+    assert_eq!(found.kind, ResolutionKind::Template { template: "rust".into() });
+    assert_eq!((commits(&world, ".tips.git"), commits(&world, ".git")), (1, 1));
+    // The next commit, and the one after it, each without what lies between.
+    repo.commit(&[("b", "1")]);
+    let last = repo.commit(&[("b", "2")]);
+    let found = resolver.resolve(&source, &Wishes::default(), &NoPrebuilds, &Silent).await.unwrap();
+    assert_eq!(found.commit.as_ref().unwrap().as_str(), last);
+    assert_eq!(commits(&world, ".tips.git"), 2);
+
+    let Source::Git(git) = &source else { panic!() };
+    let checkout = resolver.git().checkout(git, &found.commit.unwrap(), Some("main"), (0, 0), &Silent).await.unwrap();
+    let (folder, _) = unpack(checkout).await;
+    assert_eq!(git_in(folder.path(), &["rev-list", "--count", "HEAD"]), "7");
+    assert!(!folder.path().join(".git/shallow").exists());
+    git_in(folder.path(), &["fsck", "--strict"]);
+    // What is there with its history needs no fetching: an old commit, too.
+    world.server.requests();
+    let old = Source::parse(&format!("{}#{first}", world.url("r")), true).unwrap();
+    let found = resolver.resolve(&old, &Wishes::default(), &NoPrebuilds, &Silent).await.unwrap();
+    assert_eq!(found.commit.unwrap().as_str(), first);
+    assert_eq!(world.server.requests(), Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,8 +244,10 @@ struct One(Prebuild);
 
 #[async_trait]
 impl PrebuildLookup for One {
-    async fn find(&self, repository: &str, commit: &Commit, _: Option<&str>) -> Option<Prebuild> {
-        (self.0.repository == repository && self.0.commit.as_ref() == Some(commit)).then(|| self.0.clone())
+    async fn find(&self, repository: &str, commit: Option<&Commit>, hash: Option<&str>) -> Option<Prebuild> {
+        let at_commit = commit.is_some() && self.0.commit.as_ref() == commit;
+        let by_hash = hash.is_some() && self.0.config_hash.as_deref() == hash;
+        (self.0.repository == repository && (at_commit || by_hash)).then(|| self.0.clone())
     }
 }
 
@@ -162,6 +271,21 @@ async fn an_image_made_ahead_goes_first() {
     repo.commit(&[("b", "2")]);
     let found = resolver.resolve(&source, &Wishes::default(), &One(prebuild), &Silent).await.unwrap();
     assert_eq!(found.kind_name(), "devcontainer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_configuration_is_carried_out_to_the_letter() {
+    let world = World::new().await;
+    let files = Listed::default()
+        .with(CONFIG, include_str!("../../../.devcontainer/devcontainer.json"))
+        .with(".devcontainer/Dockerfile", include_str!("../../../.devcontainer/Dockerfile"));
+    let place = Place { folder: "steading".into(), ..Place::default() };
+    let found = world.resolver().resolve_files(&files, place, &Wishes::default()).unwrap();
+    assert!(matches!(found.image, ImageSource::Build { .. }));
+    assert_eq!(found.diagnostics, []);
+    let merged = devcontainer::merge(&[Layer::from_config(&found.config)]);
+    let args = devcontainer::run_args::parse(&merged.run_args);
+    assert_eq!(admit(CONFIG, &merged, &args, &Policy::default()).1, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

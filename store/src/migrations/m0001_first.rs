@@ -168,7 +168,10 @@ fn port() -> TableCreateStatement {
 }
 
 fn inquiry() -> TableCreateStatement {
-    table("inquiry", vec![key(uuid("id")), text("question"), text_null("answer"), big_integer("created_at")])
+    table(
+        "inquiry",
+        vec![key(uuid("id")), text("question"), text_null("progress"), text_null("answer"), big_integer("created_at")],
+    )
 }
 
 fn idempotency() -> TableCreateStatement {

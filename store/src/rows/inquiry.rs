@@ -8,6 +8,8 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: Uuid,
     pub(crate) question: String,
+    /// What a worker last said of its work; nothing before one has taken it up.
+    pub(crate) progress: Option<String>,
     pub(crate) answer: Option<String>,
     pub(crate) created_at: i64,
 }

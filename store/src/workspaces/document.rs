@@ -83,7 +83,7 @@ pub(super) fn row(ws: &Workspace) -> Result<ActiveModel, StoreError> {
         settled: Set(is_settled(ws)),
         retry_at: Set(ws.retry.as_ref().map(|retry| micros(retry.not_before))),
         ide_port: Set(ide.map(|service| i32::from(service.port))),
-        folder: Set(ws.spec_in_use().map(|spec| spec.workspace_folder.clone())),
+        folder: Set(ws.spec_in_use().map(|spec| spec.opened().to_owned())),
         lease_holder: Set(None),
         lease_epoch: Set(0),
         lease_until: Set(0),

@@ -7,7 +7,7 @@ use serde_json::json;
 use steading_core::prebuild::Prebuild;
 use steading_core::source::Commit;
 use steading_core::{ImageRef, InquiryId, PrebuildId};
-use steading_store::{Begun, Claim, Store, StoreError};
+use steading_store::{Begun, Claim, Store, StoreError, Waited};
 
 use crate::world::World;
 
@@ -104,17 +104,25 @@ async fn an_inquiry_is_answered_across_processes(world: &World) {
         worker.inquiries().answer(id, &json!({"you asked": question})).await.unwrap();
         worker.inquiries().answer(id, &json!("too late")).await.unwrap();
     });
-    let answered = world.store.inquiries().wait(id, Duration::from_secs(10)).await.unwrap();
-    assert_eq!(answered, Some(json!({"you asked": {"source": "x"}})));
+    let long = Duration::from_secs(10);
+    let answered = world.store.inquiries().wait(id, long, long).await.unwrap();
+    assert_eq!(answered, Waited::Answered(json!({"you asked": {"source": "x"}})));
     answer.await.unwrap();
 }
 
 async fn an_inquiry_without_an_answer_ends(world: &World) {
     let inquiries = world.store.inquiries();
     let id = inquiries.ask(&json!(1)).await.unwrap();
-    assert_eq!(inquiries.wait(id, Duration::from_millis(50)).await.unwrap(), None);
+    let (short, long) = (Duration::from_millis(50), Duration::from_secs(60));
+    assert_eq!(inquiries.wait(id, short, long).await.unwrap(), Waited::Untouched);
+    assert!(inquiries.note(id, "Fetching x").await.unwrap());
+    assert_eq!(inquiries.wait(id, short, short * 2).await.unwrap(), Waited::Working("Fetching x".to_owned()));
     world.execute("UPDATE inquiry SET created_at = created_at - 601000000").await;
     assert!(matches!(inquiries.load(id).await, Err(StoreError::NotFound)));
+    assert!(!inquiries.note(id, "Fetching x").await.unwrap(), "nobody waits that long");
+    let taken_back = inquiries.ask(&json!(2)).await.unwrap();
+    inquiries.forget(taken_back).await.unwrap();
+    assert!(!inquiries.note(taken_back, "Fetching x").await.unwrap());
     assert!(matches!(inquiries.load(InquiryId::new()).await, Err(StoreError::NotFound)));
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Registered<'a>(pub(crate) &'a Store);
 
 #[async_trait]
 impl PrebuildLookup for Registered<'_> {
-    async fn find(&self, repository: &str, commit: &Commit, config_hash: Option<&str>) -> Option<Prebuild> {
-        match self.0.prebuilds().find(repository, Some(commit), config_hash).await {
+    async fn find(&self, repository: &str, commit: Option<&Commit>, config_hash: Option<&str>) -> Option<Prebuild> {
+        match self.0.prebuilds().find(repository, commit, config_hash).await {
             Ok(found) => found,
             Err(error) => {
                 // Without it the workspace starts as well, only later.

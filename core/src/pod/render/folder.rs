@@ -6,13 +6,15 @@ use devcontainer::{Diagnostic, Merged, Mount};
 use super::file;
 use crate::workspace::Workspace;
 
-/// Two folders of the container.
+/// Folders of the container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Folders {
     /// Where the workspace volume is mounted: the repository's root.
     pub root: String,
-    /// What is opened.
+    /// What the configuration opens; hooks run in it.
     pub open: String,
+    /// What is opened in its place, because a link pointed there and the configuration names no folder.
+    pub linked: Option<String>,
 }
 
 impl Folders {
@@ -62,7 +64,15 @@ impl Folders {
             }
             Some(relative) => format!("{root}/{}", relative.trim_matches('/')),
         };
-        Self { root, open }
+        let is_free = merged.workspace_folder.as_deref().is_none_or(str::is_empty);
+        let linked = workspace
+            .facts
+            .resolution
+            .as_ref()
+            .and_then(|found| found.folder.as_ref())
+            .filter(|_| is_free)
+            .map(|folder| format!("{root}/{folder}"));
+        Self { root, open, linked }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn service(setting: &Setting<'_>, merged: &Merged, user: &str, folder
         "--ignore-last-opened",
         "--reconnection-grace-time",
         "300",
-        &folders.open,
+        folders.linked.as_ref().unwrap_or(&folders.open),
     ];
     // What the configuration adds to every tool's environment; what it unsets, `inside` cannot
     // unset for a service, and the terminals do it themselves.

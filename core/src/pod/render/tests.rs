@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::Policy;
 use crate::policy::admit;
+use crate::resolution::{ImageSource, Resolution, ResolutionKind};
 use crate::workspace::{Desired, Facts, Generation, Owner, Phase, Wishes};
 use crate::{Source, UserId, WorkspaceId};
 
@@ -62,6 +63,34 @@ fn spec(configuration: Value) -> PodSpec {
 
 fn told_of(spec: &PodSpec) -> Inside {
     serde_json::from_str(&spec.main.env[inside::VARIABLE]).unwrap()
+}
+
+#[test]
+fn a_link_to_a_folder_opens_it_and_hooks_run_where_they_always_do() {
+    let mut workspace = workspace();
+    workspace.facts.resolution = Some(Resolution {
+        commit: None,
+        branch: None,
+        path: Some("docs/guide/a.md".to_owned()),
+        folder: Some("docs/guide".to_owned()),
+        config_hash: None,
+        kind: ResolutionKind::Template { template: "universal".to_owned() },
+        image: ImageSource::Pull { image: ImageRef::new("a") },
+        config: Box::default(),
+        because: String::new(),
+        choices: Vec::new(),
+        diagnostics: Vec::new(),
+    });
+    let (spec, _) = rendered(json!({}), &workspace);
+    assert_eq!(
+        (spec.opened(), spec.workspace_folder.as_str()),
+        ("/workspaces/workspace/docs/guide", "/workspaces/workspace")
+    );
+    assert_eq!(told_of(&spec).service.unwrap().args.last().unwrap(), "/workspaces/workspace/docs/guide");
+    // The configuration's own word counts more.
+    let (spec, _) = rendered(json!({"workspaceFolder": "/workspaces/workspace/app"}), &workspace);
+    assert_eq!(spec.opened(), "/workspaces/workspace/app");
+    assert_eq!(told_of(&spec).service.unwrap().args.last().unwrap(), "/workspaces/workspace/app");
 }
 
 #[test]

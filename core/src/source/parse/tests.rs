@@ -80,7 +80,19 @@ fn links_of_forges_are_understood() {
     let table: Vec<(String, &str, Reference, Option<&str>)> = vec![
         (format!("{gh}/tree/main"), gh, name("main"), None),
         (format!("{gh}/tree/feature/x/src"), gh, either("feature/x/src"), None),
-        (format!("{gh}/tree/refs/heads/a/b"), gh, either("a/b"), None),
+        (format!("{gh}/tree/refs/heads/a/b"), gh, either("refs/heads/a/b"), None),
+        (format!("{gh}/tree/refs/tags/v1"), gh, Reference::Tag("v1".into()), None),
+        (format!("{gh}/blob/HEAD/docs/a.md"), gh, Reference::Head, Some("docs/a.md")),
+        (format!("{gh}/tree/HEAD"), gh, Reference::Head, None),
+        (format!("{gh}/releases/tag/api/v1.2"), gh, Reference::Tag("api/v1.2".into()), None),
+        (format!("{gh}/releases/tag/api%2Fv1.2"), gh, Reference::Tag("api/v1.2".into()), None),
+        (format!("{gh}/releases/download/api/v1.2/x.tgz"), gh, Reference::Tag("api/v1.2".into()), None),
+        (format!("{gh}/releases/latest"), gh, Reference::Head, None),
+        (format!("{gh}/tags"), gh, Reference::Head, None),
+        (format!("{gh}/discussions/9"), gh, Reference::Head, None),
+        (format!("{gh}/compare/main...x"), gh, Reference::Head, None),
+        (format!("{gh}?ref=newsletter"), gh, Reference::Head, None),
+        (format!("{gh}.git?ref=v1"), "https://github.com/o/r.git", name("v1"), None),
         (format!("{gh}/blob/{SHA}/src/a%20b.rs"), gh, Reference::Commit(SHA.into()), Some("src/a b.rs")),
         (format!("{gh}/commit/0123abc"), gh, Reference::Commit("0123abc".into()), None),
         (format!("{gh}/releases/tag/v1.2"), gh, Reference::Tag("v1.2".into()), None),
@@ -100,10 +112,69 @@ fn links_of_forges_are_understood() {
             None,
         ),
         ("https://gitlab.com/a/b/-/tags/v2".into(), "https://gitlab.com/a/b", Reference::Tag("v2".into()), None),
+        (
+            "https://gitlab.com/a/b/c/-/tags/api/v2".into(),
+            "https://gitlab.com/a/b/c",
+            Reference::Tag("api/v2".into()),
+            None,
+        ),
+        (
+            "https://gitlab.com/a/b/-/releases/api%2Fv2/evidences/1".into(),
+            "https://gitlab.com/a/b",
+            Reference::Tag("api/v2".into()),
+            None,
+        ),
+        (
+            "https://gitlab.com/a/b/-/tree/v1/docs?ref_type=tags".into(),
+            "https://gitlab.com/a/b",
+            either("refs/tags/v1/docs"),
+            None,
+        ),
+        ("https://gitlab.com/a/b/-/pipelines?ref=dev".into(), "https://gitlab.com/a/b", name("dev"), None),
+        ("https://gitlab.com/a/b?ref=dev".into(), "https://gitlab.com/a/b", name("dev"), None),
+        ("https://gitlab.com/a/b/c/tree/main/src".into(), "https://gitlab.com/a/b/c", either("main/src"), None),
         ("https://gitlab.com/a/b/-/issues/1".into(), "https://gitlab.com/a/b", Reference::Head, None),
         ("https://gitlab.com/a/b/-/blob/x/y/z.md".into(), "https://gitlab.com/a/b", either("x/y/z.md"), None),
-        ("https://codeberg.org/o/r/src/branch/main".into(), "https://codeberg.org/o/r", name("main"), None),
-        ("https://git.example.org/o/r/src/tag/v1/docs".into(), "https://git.example.org/o/r", either("v1/docs"), None),
+        (
+            "https://codeberg.org/o/r/src/branch/main".into(),
+            "https://codeberg.org/o/r",
+            Reference::Branch("main".into()),
+            None,
+        ),
+        (
+            "https://codeberg.org/o/r/releases/tag/api/v1".into(),
+            "https://codeberg.org/o/r",
+            Reference::Tag("api/v1".into()),
+            None,
+        ),
+        ("https://codeberg.org/o/r?ref=dev".into(), "https://codeberg.org/o/r", name("dev"), None),
+        (
+            "https://git.example.org/o/r/src/tag/v1/docs".into(),
+            "https://git.example.org/o/r",
+            either("refs/tags/v1/docs"),
+            None,
+        ),
+        (
+            "https://git.example.org/o/r/commits/tag/v1".into(),
+            "https://git.example.org/o/r",
+            Reference::Tag("v1".into()),
+            None,
+        ),
+        ("https://git.example.org/o/r/issues/5".into(), "https://git.example.org/o/r", Reference::Head, None),
+        (
+            "https://git.sr.ht/~me/r/tree/feature/x/item/src/a.c".into(),
+            "https://git.sr.ht/~me/r",
+            name("feature/x"),
+            Some("src/a.c"),
+        ),
+        ("https://git.sr.ht/~me/r/tree/feature/x".into(), "https://git.sr.ht/~me/r", name("feature/x"), None),
+        ("https://git.sr.ht/~me/r/refs/v1".into(), "https://git.sr.ht/~me/r", Reference::Tag("v1".into()), None),
+        (
+            "https://git.sr.ht/~me/r/commit/0123abc".into(),
+            "https://git.sr.ht/~me/r",
+            Reference::Commit("0123abc".into()),
+            None,
+        ),
         (
             format!("https://git.example.org/o/r/src/commit/{SHA}/docs"),
             "https://git.example.org/o/r",
@@ -124,6 +195,24 @@ fn links_of_forges_are_understood() {
             None,
         ),
         (
+            "https://bitbucket.org/w/r/commits/branch/feature%2Fx".into(),
+            "https://bitbucket.org/w/r",
+            Reference::Branch("feature/x".into()),
+            None,
+        ),
+        (
+            "https://bitbucket.org/w/r/commits/tag/api/v1".into(),
+            "https://bitbucket.org/w/r",
+            Reference::Tag("api/v1".into()),
+            None,
+        ),
+        (
+            format!("https://bitbucket.org/w/r/src/{SHA}/a/?at=feature%2Fx"),
+            "https://bitbucket.org/w/r",
+            name("feature/x"),
+            Some("a"),
+        ),
+        (
             format!("https://bitbucket.org/w/r/commits/{SHA}"),
             "https://bitbucket.org/w/r",
             Reference::Commit(SHA.into()),
@@ -136,6 +225,18 @@ fn links_of_forges_are_understood() {
             Some("src"),
         ),
         (
+            "https://bb.example.com/projects/P/repos/r/browse?at=refs%2Ftags%2Fapi%2Fv1".into(),
+            "https://bb.example.com/scm/P/r.git",
+            Reference::Tag("api/v1".into()),
+            None,
+        ),
+        (
+            "https://bb.example.com/projects/P/repos/r/pull-requests/3/overview?commentId=7".into(),
+            "https://bb.example.com/scm/P/r.git",
+            request(3, "refs/pull-requests/3/from"),
+            None,
+        ),
+        (
             "https://dev.azure.com/org/p/_git/r?version=GBmain&path=/src".into(),
             "https://dev.azure.com/org/p/_git/r",
             Reference::Branch("main".into()),
@@ -146,6 +247,45 @@ fn links_of_forges_are_understood() {
     for (text, url, reference, path) in table {
         assert_eq!(read(&text), (url.to_owned(), reference, path.map(str::to_owned)), "{text}");
     }
+}
+
+#[test]
+fn a_place_on_a_page_is_no_revision() {
+    for (page, place) in [
+        ("https://github.com/o/r/pull/42", "issuecomment-1"),
+        ("https://github.com/o/r/pull/42", "discussion_r1"),
+        ("https://github.com/o/r/pull/42/files", "pullrequestreview-1"),
+        ("https://github.com/o/r/commit/0123abc", "diff-0a1b"),
+        ("https://github.com/o/r/blob/main/README.md", "install"),
+        ("https://github.com/o/r/tree/main", "readme"),
+        ("https://github.com/o/r/issues/5", "issuecomment-1"),
+        ("https://github.com/o/r/wiki", "setup"),
+        ("https://github.com/o/r?tab=readme-ov-file", "install"),
+        ("https://gitlab.com/a/b/c/-/merge_requests/3", "note_3"),
+        ("https://gitlab.com/a/b/-/issues/3", "note_3"),
+        ("https://gitlab.example.com/a/b/-/blob/main/README.md", "install"),
+        ("https://codeberg.org/o/r/pulls/8", "issuecomment-3"),
+        ("https://git.example.org/o/r/issues/8", "issuecomment-3"),
+        ("https://git.example.org/o/r/src/branch/main/a.md", "usage"),
+        ("https://bitbucket.org/w/r/src/main/a.md", "lines-3"),
+        ("https://bb.example.com/projects/P/repos/r/browse/a.rs", "12"),
+        ("https://dev.azure.com/o/p/_git/r/pullrequest/4", "note"),
+        ("https://git.sr.ht/~me/r/tree/main/item/a.c", "L4"),
+    ] {
+        assert_eq!(read(&format!("{page}#{place}")), read(page), "{page}#{place}");
+    }
+    // The address of a repository itself takes one.
+    for repository in [
+        "https://github.com/o/r",
+        "https://github.com/o/r.git",
+        "https://gitlab.com/a/b/c",
+        "https://bb.example.com/projects/P/repos/r",
+        "https://dev.azure.com/o/p/_git/r",
+    ] {
+        assert_eq!(git(&format!("{repository}#dev")).reference, name("dev"), "{repository}");
+    }
+    assert!(git("https://github.com/o/r#readme").reference.may_be_heading());
+    assert!(!git("https://github.com/o/r#dev").reference.may_be_heading());
 }
 
 #[test]
@@ -237,13 +377,13 @@ proptest! {
             prop::sample::select(vec![
                 "o", "r", "r.git", "-", "tree", "blob", "src", "branch", "tag", "commit", "pull", "7", "main",
                 "releases", "merge_requests", "0123abc", "refs", "heads", "projects", "repos", "_git", "a b", "%2F",
-                "a%20b", "%25", "..", "ü", "é:x", "commits", "raw", "browse", "*",
+                "a%20b", "%25", "..", "ü", "~u", "item", "log", "HEAD", "tags", "issues", "download", "é:x", "commits", "raw", "browse", "*",
             ]),
             0..8,
         ),
         end in prop::sample::select(vec![
             "", "#main", "#a/b", "#:x", "#a/b:", "#v1:docs/a%20b", "#L10", "#refs/heads/x", "#refs/pull/1/head",
-            "#0123abc^{commit}", "?at=x", "?version=GBx&path=/y", "?ref_type=tags", "#%23", "#a%25b",
+            "#0123abc^{commit}", "?at=x", "?ref=x", "?tab=x#y", "?version=GBx&path=/y", "?ref_type=tags", "#%23", "#a%25b",
         ]),
     ) {
         printed_means_the_same(&format!("{start}{}{end}", parts.join("/")));
