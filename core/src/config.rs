@@ -14,6 +14,8 @@ use crate::secret::Secret;
 mod check;
 mod credential;
 pub mod layers;
+mod schema;
+mod text;
 
 pub use credential::Credential;
 
@@ -129,9 +131,10 @@ impl Default for Runtime {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ide {
-    /// The bundle that `templates/ide/build` makes; empty means `ide/steading-ide-<arch>.tar` in the data folder.
+    /// The bundle that `templates/ide/build` makes; empty means `steading-ide-<arch>.tar` from `ide/` in the data
+    /// folder or beside the executable, or from `share/steading/ide/` in its prefix.
     pub bundle: PathBuf,
-    /// The static helper binary; empty means `inside` beside the bundle.
+    /// The static helper binary; empty means `inside` from one of the same places.
     pub inside: PathBuf,
     /// The port it listens on inside the container.
     pub port: u16,

@@ -8,9 +8,11 @@ use std::fmt;
 
 use toml::{Table, Value};
 
-use super::{Auth, Config, Credential, Database, Queue, Server, Source, check};
+use super::{Config, check};
+pub use super::schema::keys;
+use super::schema::{flatten, get, nearest, sample, schema_of, set};
 use crate::fault::{Class, Fault};
-use crate::secret::{REDACTED, Secret};
+use crate::secret::REDACTED;
 
 /// What the names of environment variables that are configuration start with.
 pub const PREFIX: &str = "STEADING_";
@@ -27,6 +29,8 @@ pub enum Origin {
     File(String),
     /// An environment variable, by its name.
     Environment(String),
+    /// Nobody set it, and the server found it; the text says where.
+    Found(String),
     /// A flag of the command line.
     Flag(String),
 }
@@ -37,6 +41,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "file {path}"),
             Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Found(place) => f.write_str(place),
             Self::Flag(name) => write!(f, "flag {name}"),
         }
     }
@@ -63,6 +68,16 @@ pub enum ConfigError {
         /// The nearest key that exists.
         near: Option<String>,
     },
+    /// A variable's name means an entry of a map.
+    #[error("`{key}` ({origin}) cannot be set by a variable of its own")]
+    InsideMap {
+        /// The key.
+        key: String,
+        /// Who gave it.
+        origin: String,
+        /// The map's own key.
+        map: String,
+    },
     /// The value cannot be read.
     #[error("`{key}` ({origin}) {reason}")]
     BadValue {
@@ -84,19 +99,33 @@ impl Fault for ConfigError {
         match self {
             Self::Syntax { .. } => "config-syntax",
             Self::UnknownKey { .. } => "config-unknown-key",
+            Self::InsideMap { .. } => "config-inside-map",
             Self::BadValue { .. } => "config-bad-value",
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
+            Self::UnknownKey { near: Some(near), origin, .. } if origin.starts_with("environment ") => {
+                Some(format!("Did you mean `{near}`? Its variable is {}.", variable(near)))
+            }
             Self::UnknownKey { near: Some(near), .. } => Some(format!("Did you mean `{near}`?")),
+            Self::InsideMap { map, .. } => Some(format!(
+                "Names in it may have dots, which variables cannot: give the map whole, \
+                 {}='{{\"git.example.com\" = …}}', or use a settings file.",
+                variable(map)
+            )),
             Self::UnknownKey { near: None, .. } | Self::BadValue { .. } => {
                 Some("`steading config` lists every key, its value and where it comes from.".to_owned())
             }
             Self::Syntax { .. } => Some("Keys stand under sections: `[server]`, then `listen = \"…\"`.".to_owned()),
         }
     }
+}
+
+/// The variable that sets a key.
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
 /// Values by dotted key, from one place.
@@ -124,32 +153,8 @@ impl Layer {
         Ok(Self(values))
     }
 
-    /// Reads the variables whose names start with [`PREFIX`] and contain `__`; others are not ours.
-    pub fn environment(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let mut values = Vec::new();
-        for (name, text) in variables {
-            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            if !rest.contains("__") && !rest.eq_ignore_ascii_case("mirrors") {
-                continue;
-            }
-            let key = rest.to_ascii_lowercase().replace("__", ".");
-            let origin = Origin::Environment(name);
-            let value = typed(&key, &text, &origin)?;
-            values.push((key, value, origin));
-        }
-        Ok(Self(values))
-    }
-
-    /// Flags of the command line: name, key, text.
-    pub fn flags<'a>(flags: impl IntoIterator<Item = (&'a str, &'a str, String)>) -> Result<Self, ConfigError> {
-        flags
-            .into_iter()
-            .map(|(flag, key, text)| {
-                let origin = Origin::Flag(flag.to_owned());
-                Ok((key.to_owned(), typed(key, &text, &origin)?, origin))
-            })
-            .collect::<Result<_, _>>()
-            .map(Self)
+    pub(super) const fn new(values: Vec<(String, Value, Origin)>) -> Self {
+        Self(values)
     }
 }
 
@@ -186,103 +191,6 @@ fn read(table: &Table, origins: &BTreeMap<String, Origin>) -> Result<Config, Con
     })
 }
 
-/// A configuration in which every key has a value, to know the keys and their kinds.
-fn sample() -> Table {
-    let config = Config {
-        server: Server { public_port: Some(1), ..Server::default() },
-        database: Database { url: Secret::new(String::new()) },
-        queue: Queue { url: Secret::new(String::new()) },
-        auth: Auth::default(),
-        source: Source {
-            allow_private: Some(true),
-            allow_local: Some(true),
-            credentials: BTreeMap::from([("*".to_owned(), Credential::default())]),
-            ..Source::default()
-        },
-        mirrors: BTreeMap::from([("*".to_owned(), String::new())]),
-        ..Config::default()
-    };
-    // A struct of plain values; an empty table would refuse every key, which a test would notice.
-    Table::try_from(config).unwrap_or_default()
-}
-
-/// Every key there is, dotted; `*` stands for any name.
-#[must_use]
-pub fn keys() -> Vec<String> {
-    let sample = sample();
-    let mut keys = Vec::new();
-    flatten(&sample, &sample, "", &mut |key, _| keys.push(key));
-    keys
-}
-
-/// Walks a table down to the values that the schema has no table for.
-fn flatten(schema: &Table, table: &Table, prefix: &str, out: &mut impl FnMut(String, Value)) {
-    for (name, value) in table {
-        // Names of a map's entries may hold dots; quoting them keeps the dotted key readable.
-        let part = if name.contains('.') { format!("\"{name}\"") } else { name.clone() };
-        let key = if prefix.is_empty() { part } else { format!("{prefix}.{part}") };
-        let below = schema.get(name).or_else(|| schema.get("*"));
-        match (below.and_then(Value::as_table), value.as_table()) {
-            (Some(below), Some(table)) => flatten(below, table, &key, out),
-            _ => out(key, value.clone()),
-        }
-    }
-}
-
-fn split(key: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut quoted = false;
-    for c in key.chars() {
-        match c {
-            '"' => quoted = !quoted,
-            '.' if !quoted => parts.push(String::new()),
-            c => {
-                if let Some(last) = parts.last_mut() {
-                    last.push(c);
-                }
-            }
-        }
-    }
-    parts
-}
-
-fn get<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
-    let parts = split(key);
-    let (last, folders) = parts.split_last()?;
-    let mut at = table;
-    for part in folders {
-        at = at.get(part)?.as_table()?;
-    }
-    at.get(last)
-}
-
-fn schema_of<'a>(sample: &'a Table, key: &str) -> Option<&'a Value> {
-    let mut at: Option<&Value> = None;
-    let mut table = sample;
-    for part in split(key) {
-        let value = table.get(&part).or_else(|| table.get("*"))?;
-        at = Some(value);
-        static EMPTY: std::sync::LazyLock<Table> = std::sync::LazyLock::new(Table::new);
-        table = value.as_table().unwrap_or(&EMPTY);
-    }
-    at
-}
-
-fn set(table: &mut Table, key: &str, value: Value) {
-    let mut parts = split(key);
-    let Some(last) = parts.pop() else { return };
-    let mut at = table;
-    for part in parts {
-        let slot = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        if !slot.is_table() {
-            *slot = Value::Table(Table::new());
-        }
-        let Some(below) = slot.as_table_mut() else { return };
-        at = below;
-    }
-    at.insert(last, value);
-}
-
 fn check(sample: &Table, key: &str, value: &Value, origin: &Origin) -> Result<(), ConfigError> {
     let Some(expected) = schema_of(sample, key) else {
         return Err(ConfigError::UnknownKey { key: key.to_owned(), origin: origin.to_string(), near: nearest(key) });
@@ -308,48 +216,6 @@ fn kind(value: &Value) -> &'static str {
         Value::Table(_) => "a section",
         Value::Datetime(_) => "a date",
     }
-}
-
-fn nearest(key: &str) -> Option<String> {
-    keys()
-        .into_iter()
-        .filter(|k| !k.contains('*'))
-        .map(|k| (strsim::damerau_levenshtein(&k, key), k))
-        .min()
-        .filter(|(distance, _)| *distance <= 4)
-        .map(|(_, k)| k)
-}
-
-/// Text from the environment or the command line, as what the key wants: lists are separated by commas,
-/// maps are `a=b` pairs separated by commas.
-fn typed(key: &str, text: &str, origin: &Origin) -> Result<Value, ConfigError> {
-    let sample = sample();
-    let expected = schema_of(&sample, key);
-    let bad = |reason: &str| ConfigError::BadValue {
-        key: key.to_owned(),
-        origin: origin.to_string(),
-        reason: reason.to_owned(),
-    };
-    let items = || text.split(',').map(str::trim).filter(|t| !t.is_empty());
-    Ok(match expected {
-        Some(Value::Boolean(_)) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Value::Boolean(true),
-            "false" | "0" | "no" | "off" => Value::Boolean(false),
-            _ => return Err(bad("must be true or false")),
-        },
-        Some(Value::Integer(_)) => Value::Integer(text.trim().parse().map_err(|_| bad("must be a whole number"))?),
-        Some(Value::Float(_)) => Value::Float(text.trim().parse().map_err(|_| bad("must be a number"))?),
-        Some(Value::Array(_)) => Value::Array(items().map(|t| Value::String(t.to_owned())).collect()),
-        Some(Value::Table(_)) => {
-            let mut map = Table::new();
-            for pair in items() {
-                let (name, value) = pair.split_once('=').ok_or_else(|| bad("must be `name=value` pairs"))?;
-                map.insert(name.trim().to_owned(), Value::String(value.trim().to_owned()));
-            }
-            Value::Table(map)
-        }
-        _ => Value::String(text.to_owned()),
-    })
 }
 
 fn show(config: &Config, origins: &BTreeMap<String, Origin>) -> BTreeMap<String, (String, Origin)> {
@@ -402,7 +268,12 @@ mod tests {
         let layer = environment(&[("STEADING_SERVER__LISTN", "127.0.0.1:9")]).unwrap();
         let error = fold([layer]).unwrap_err();
         assert_eq!(error.code(), "config-unknown-key");
-        assert_eq!(error.hint().unwrap(), "Did you mean `server.listen`?");
+        assert_eq!(error.hint().unwrap(), "Did you mean `server.listen`? Its variable is STEADING_SERVER__LISTEN.");
+        let error = fold([environment(&[("STEADING_SERVER_DATA_DIR", "/srv")]).unwrap()]).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "Did you mean `server.data_dir`? Its variable is STEADING_SERVER__DATA_DIR.");
+        // What commands and scripts read is not ours to judge.
+        let others = [("STEADING_SERVER", "http://localhost"), ("STEADING_STATE", "/s"), ("STEADING_TEST_IMAGE", "x")];
+        fold([environment(&others).unwrap()]).unwrap();
         let error = fold([Layer::file("a.toml", "[server]\nliste = \"x\"").unwrap()]).unwrap_err();
         assert_eq!(error.to_string(), "unknown key `server.liste` (file a.toml)");
     }
@@ -432,8 +303,48 @@ mod tests {
         assert_eq!(loaded.config.source.credentials["git.example.com:3000"].password.reveal(), "secret");
         assert_eq!(loaded.config.policy.capabilities, ["SYS_PTRACE", "NET_ADMIN"]);
         assert!(!format!("{:?}", loaded.shown).contains("secret\""));
-        let env = environment(&[("STEADING_MIRRORS", "docker.io=mirror.test/hub")]).unwrap();
-        assert_eq!(fold([env]).unwrap().config.mirrors["docker.io"], "mirror.test/hub");
+    }
+
+    #[test]
+    fn maps_of_several_layers_become_one() {
+        let file =
+            Layer::file("a.toml", "[mirrors]\n\"ghcr.io\" = \"file.test\"\n\"quay.io\" = \"file.test\"\n").unwrap();
+        let env = environment(&[("STEADING_MIRRORS", "docker.io=env.test/hub, ghcr.io=env.test")]).unwrap();
+        let loaded = fold([file, env]).unwrap();
+        let mirrors: Vec<_> = loaded.config.mirrors.iter().map(|(k, v)| format!("{k}={v}")).collect();
+        assert_eq!(mirrors, ["docker.io=env.test/hub", "ghcr.io=env.test", "quay.io=file.test"]);
+        assert_eq!(loaded.shown["mirrors.\"ghcr.io\""].1.to_string(), "environment STEADING_MIRRORS");
+        assert_eq!(loaded.shown["mirrors.\"quay.io\""].1.to_string(), "file a.toml");
+    }
+
+    #[test]
+    fn credentials_come_from_the_environment_as_a_table() {
+        let toml = r#"{ "git.example.com" = { username = "me", password = "s3cret" } }"#;
+        let json = r#"{"git.example.com": {"username": "me", "password": "s3cret"}}"#;
+        for text in [toml, json] {
+            let loaded = fold([environment(&[("STEADING_SOURCE__CREDENTIALS", text)]).unwrap()]).unwrap();
+            let credential = &loaded.config.source.credentials["git.example.com"];
+            assert_eq!((credential.username.as_str(), credential.password.reveal().as_str()), ("me", "s3cret"));
+            assert!(!format!("{:?}", loaded.shown).contains("s3cret"));
+        }
+        for text in ["git.example.com=s3cret", "{ s3cret", r#"{"git.example.com" = {password = s3cret}}"#] {
+            let error = environment(&[("STEADING_SOURCE__CREDENTIALS", text)]).unwrap_err();
+            assert!(error.to_string().starts_with("`source.credentials` (environment"), "{error}");
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+        let wrong = r#"{"git.example.com" = {pasword = "x"}}"#;
+        let error = fold([environment(&[("STEADING_SOURCE__CREDENTIALS", wrong)]).unwrap()]).unwrap_err();
+        assert_eq!(error.code(), "config-unknown-key");
+    }
+
+    #[test]
+    fn an_entry_of_a_map_has_no_variable_of_its_own() {
+        for name in ["STEADING_SOURCE__CREDENTIALS__GIT_EXAMPLE_COM__PASSWORD", "STEADING_MIRRORS__GHCR_IO"] {
+            let error = environment(&[(name, "x")]).unwrap_err();
+            assert_eq!(error.code(), "config-inside-map");
+            let map = if name.contains("MIRRORS") { "STEADING_MIRRORS='" } else { "STEADING_SOURCE__CREDENTIALS='" };
+            assert!(error.hint().unwrap().contains(map), "{:?}", error.hint());
+        }
     }
 
     #[test]
