@@ -160,7 +160,10 @@ impl Fault for RuntimeError {
             }
             Self::NoListener(port) => format!("Start the program that should listen on port {port}."),
             Self::Unsupported(_) => return None,
-            Self::NoTools(_) => "Build the IDE bundle with templates/ide/build, or set ide.bundle.".to_owned(),
+            Self::NoTools(_) => {
+                "Make them with script/bootstrap and script/build in a checkout of Steading, or set ide.bundle and ide.inside."
+                    .to_owned()
+            }
         })
     }
 }

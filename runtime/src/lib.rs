@@ -8,6 +8,7 @@ use std::sync::Arc;
 use steading_core::config::Config;
 use steading_core::runtime::{Result, Runtime, RuntimeError};
 
+pub mod bundle;
 pub mod conformance;
 pub mod docker;
 mod error;

@@ -208,7 +208,7 @@ impl Docker {
             _ => {}
         }
         let exec = Exec {
-            command: vec![format!("{}/{}", tools::BIN, tools::INSIDE), "relay".to_owned()],
+            command: vec![format!("{}/{}", tools::BIN, crate::bundle::INSIDE), "relay".to_owned()],
             user: Some("0".to_owned()),
             stdin: true,
             ..Exec::default()

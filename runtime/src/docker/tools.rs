@@ -26,14 +26,13 @@ use tokio_util::io::ReaderStream;
 
 use super::Docker;
 use super::lifecycle::ToolVolumes;
+use crate::bundle::{self, INSIDE};
 use crate::{error, labels};
 
 /// Where workspaces find the IDE.
 const IDE: &str = "/opt/steading/ide";
 /// Where workspaces find the helper binary.
 pub const BIN: &str = "/opt/steading/bin";
-/// The name of the helper binary there.
-pub const INSIDE: &str = "inside";
 /// The mark on a volume that was filled to its end.
 const COMPLETE: &str = ".complete";
 /// Where the filling container sees the volume.
@@ -51,9 +50,7 @@ const LAYOUT: &str = "1";
 
 /// The tools on this side, and what was delivered of them.
 pub struct Tools {
-    bundle: PathBuf,
-    inside: PathBuf,
-    folder: PathBuf,
+    config: Config,
     delivered: Mutex<Option<Vec<ToolMount>>>,
     checked: Mutex<HashMap<String, Instant>>,
 }
@@ -64,15 +61,9 @@ enum Content {
 }
 
 impl Tools {
-    /// Where the configuration says they are.
+    /// Where this configuration finds them.
     pub fn new(config: &Config) -> Self {
-        Self {
-            bundle: config.ide.bundle.clone(),
-            inside: config.ide.inside.clone(),
-            folder: config.server.data_dir.join("ide"),
-            delivered: Mutex::default(),
-            checked: Mutex::default(),
-        }
+        Self { config: config.clone(), delivered: Mutex::default(), checked: Mutex::default() }
     }
 
     /// The tools, delivered.
@@ -82,12 +73,7 @@ impl Tools {
             return Ok(mounts.clone());
         }
         let arch = &docker.engine.facts().await?.arch;
-        let bundle = if self.bundle.as_os_str().is_empty() {
-            self.folder.join(format!("steading-ide-{arch}.tar"))
-        } else {
-            self.bundle.clone()
-        };
-        let inside = if self.inside.as_os_str().is_empty() { self.folder.join(INSIDE) } else { self.inside.clone() };
+        let (bundle, inside) = (bundle::ide(&self.config, arch)?.path, bundle::inside(&self.config)?.path);
         let (ide, bin) = (Content::Archive(bundle), Content::Program(inside));
         if docker.inspect_image(&ImageRef::new(docker.names.empty_image())).await?.is_none() {
             import_empty(docker).await?;
