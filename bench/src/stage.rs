@@ -60,11 +60,7 @@ impl Server {
     /// Starts the release binary that STEADING_BIN names, on a port of its own.
     pub fn start(settings: &[(&str, &str)]) -> Result<Self> {
         let folder = folder()?;
-        let mut env: Vec<(String, String)> = settings.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-        let state = std::env::var("STEADING_STATE").context("STEADING_STATE is not set; run script/bench")?;
-        let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        env.push(("STEADING_IDE__BUNDLE".to_owned(), format!("{state}/ide/steading-ide-{arch}.tar")));
-        env.push(("STEADING_IDE__INSIDE".to_owned(), format!("{state}/ide/inside")));
+        let env: Vec<(String, String)> = settings.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         let steading = Steading::start(folder.path(), &env, 0)?;
         Ok(Self { steading, folder })
     }

@@ -41,7 +41,7 @@ pub enum Command {
     Open(OpenArgs),
     /// Print a workspace's log.
     Logs(LogsArgs),
-    /// Run a command in a workspace; its exit code becomes ours.
+    /// Run a command in a workspace; its exit code becomes ours, and 125 says that we failed.
     Exec(ExecArgs),
     /// Stop a workspace. Its files stay.
     Stop(ChangeArgs),
@@ -58,11 +58,14 @@ pub enum Command {
     SignIn(ServerArgs),
 }
 
+/// The environment variable that names a settings file.
+pub const CONFIG: &str = "STEADING_CONFIG";
+
 /// Settings of a server; they win over environment and file.
 #[derive(Debug, Clone, Default, ClapArgs)]
 pub struct ServerArgs {
     /// A TOML file with settings; steading.toml here if there is one.
-    #[arg(long, env = "STEADING_CONFIG")]
+    #[arg(long, env = CONFIG)]
     pub config: Option<PathBuf>,
     /// Address and port to listen on.
     #[arg(long)]
@@ -87,9 +90,9 @@ pub struct ClientArgs {
     /// An API token; the local server's own if absent.
     #[arg(long, env = "STEADING_TOKEN", global = true, hide_env_values = true)]
     pub token: Option<String>,
-    /// Folder of the local server, to find its address and token.
-    #[arg(long, env = "STEADING_SERVER__DATA_DIR", default_value = ".steading", global = true)]
-    pub data_dir: PathBuf,
+    /// Folder of the local server, to find its address and token; as the settings here say if absent.
+    #[arg(long, global = true)]
+    pub data_dir: Option<String>,
     /// Print JSON.
     #[arg(long, global = true)]
     pub json: bool,

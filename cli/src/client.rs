@@ -12,6 +12,12 @@ use crate::args::ClientArgs;
 use crate::error::{CliError, Kind};
 use crate::settings::Local;
 
+/// How long a server that lives may be silent: idle streams say a word every 15 seconds.
+const SILENCE: Duration = Duration::from_secs(60);
+/// What a proxy answers for a server that it cannot reach.
+const GATEWAY: [StatusCode; 3] =
+    [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
+
 /// A server, spoken to as somebody.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -40,8 +46,6 @@ pub struct Workspace {
     pub url: String,
     pub source: String,
     pub failure: Option<Failure>,
-    #[serde(default)]
-    pub warnings: Vec<Failure>,
     pub created_at: chrono::DateTime<chrono::Utc>,
     pub updated_at: chrono::DateTime<chrono::Utc>,
 }
@@ -67,9 +71,11 @@ impl Client {
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, CliError> {
         let response = request.send().await.map_err(|error| {
-            let message = format!("{} does not answer: {}", self.local.server, steading_core::report::chain(&error));
-            CliError::new(Kind::Server, "server-unreachable", message)
-                .hint("Check that `steading serve` runs and that the address is right.".to_owned())
+            CliError::unreachable(format!(
+                "{} does not answer: {}",
+                self.local.server,
+                steading_core::report::chain(&error)
+            ))
         })?;
         if response.status().is_success() {
             return Ok(response);
@@ -79,7 +85,7 @@ impl Client {
 
     /// GET, as JSON.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        read(self.send(self.request(Method::GET, path)).await?).await
+        read(self.send(self.request(Method::GET, path).timeout(SILENCE)).await?).await
     }
 
     /// POST with a JSON body, as JSON.
@@ -121,7 +127,9 @@ impl Client {
     ) -> Result<impl Stream<Item = (String, Value)> + use<>, CliError> {
         use eventsource_stream::Eventsource as _;
         let request = self.request(Method::GET, &format!("{path}?follow={follow}")).header("last-event-id", after);
-        let stream = self.send(request).await?.bytes_stream().eventsource();
+        let response = tokio::time::timeout(SILENCE, self.send(request)).await;
+        let response = response.map_err(|_| CliError::unreachable(format!("{} is silent", self.local.server)))??;
+        let stream = until_silent(response.bytes_stream()).eventsource();
         // A stream that breaks ends; whoever follows asks again with the last id.
         Ok(stream
             .take_while(|event| std::future::ready(event.is_ok()))
@@ -132,8 +140,21 @@ impl Client {
     }
 }
 
+/// A stream that ends where it breaks, or says nothing for longer than a living server does.
+fn until_silent<B>(
+    stream: impl Stream<Item = reqwest::Result<B>>,
+) -> impl Stream<Item = Result<B, std::convert::Infallible>> {
+    futures::stream::unfold(Box::pin(stream), async |mut stream| {
+        let next = tokio::time::timeout(SILENCE, stream.next()).await;
+        next.ok().flatten()?.ok().map(|bytes| (Ok(bytes), stream))
+    })
+}
+
 async fn read<T: DeserializeOwned>(response: Response) -> Result<T, CliError> {
-    response.json().await.map_err(|error| {
+    let body = response.bytes().await.map_err(|error| {
+        CliError::unreachable(format!("the answer broke off: {}", steading_core::report::chain(&error)))
+    })?;
+    serde_json::from_slice(&body).map_err(|error| {
         CliError::new(Kind::Server, "answer-unreadable", format!("the answer cannot be read: {error}"))
             .hint("Check that client and server are of the same version.".to_owned())
     })
@@ -148,6 +169,8 @@ async fn problem(response: Response) -> CliError {
     };
     match response.json::<Problem>().await {
         Ok(Problem { code, message, hint }) => CliError::new(kind, &code, message).hint(hint),
+        // Not our words: a proxy answers in the place of a server that is down or just restarts.
+        Err(_) if GATEWAY.contains(&status) => CliError::unreachable(format!("a proxy answered {status}")),
         Err(_) => CliError::new(kind, "unexpected-answer", format!("the server answered {status}"))
             .hint("Check that the address is Steading's own, not a workspace's.".to_owned()),
     }

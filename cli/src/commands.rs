@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::args::{Args, Command};
 use crate::error::CliError;
+use crate::output::say;
 
 mod change;
 mod config;
@@ -23,7 +24,7 @@ pub async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Gateway(args) => serve::run(args, serve::Role::GATEWAY).await?,
         Command::Worker(args) => serve::run(args, serve::Role::WORKER).await?,
         Command::Config(args) => config::run(&args)?,
-        Command::Openapi => println!("{}", steading_api::spec::document()),
+        Command::Openapi => say!("{}", steading_api::spec::document())?,
         Command::SignIn(args) => serve::sign_in(args).await?,
         Command::Up(args) => up::run(args).await?,
         Command::Resolve(args) => up::resolve(args).await?,
@@ -31,7 +32,7 @@ pub async fn run(args: Args) -> Result<ExitCode, CliError> {
         Command::Show(args) => list::show(args).await?,
         Command::Open(args) => open::run(args).await?,
         Command::Logs(args) => logs::run(args).await?,
-        Command::Exec(args) => return exec::run(args).await,
+        Command::Exec(args) => return exec::run(args).await.map_err(CliError::of_exec),
         Command::Stop(args) => change::stop(args).await?,
         Command::Start(args) => change::start(args).await?,
         Command::Rebuild(args) => change::rebuild(args).await?,

@@ -1,8 +1,14 @@
 //! What went wrong, by whose side it lies on, and the exit code that goes with it.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use steading_core::Fault;
+
+use crate::output::note;
+
+/// The code of a server that does not answer.
+const UNREACHABLE: &str = "server-unreachable";
 
 /// Whose side a failure lies on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +21,28 @@ pub enum Kind {
     Server,
     /// Our own fault: exit code 70 (sysexits.h, EX_SOFTWARE).
     Internal,
+    /// Whatever it was, the command in the workspace did not end: exit code 125, as with `docker exec`,
+    /// because any other may be that command's own.
+    Exec,
+    /// Nobody reads our output any more: 141, as a shell counts SIGPIPE.
+    NobodyReads,
 }
+
+impl Kind {
+    const fn exit_code(self) -> u8 {
+        match self {
+            Self::User => 2,
+            Self::Auth => 3,
+            Self::Server => 4,
+            Self::Internal => 70,
+            Self::Exec => EXEC_FAILED,
+            Self::NobodyReads => 141,
+        }
+    }
+}
+
+/// The exit code of `steading exec` where the command in the workspace did not end by itself.
+pub const EXEC_FAILED: u8 = 125;
 
 /// An error as the person at the terminal sees it.
 #[derive(Debug)]
@@ -52,6 +79,26 @@ impl CliError {
         Self::new(Kind::Internal, "internal", steading_core::report::chain(&error))
     }
 
+    /// Whoever read our output has gone: the end of the command, and nothing to complain of.
+    pub fn nobody_reads() -> Self {
+        Self::new(Kind::NobodyReads, "nobody-reads", "nobody reads the output")
+    }
+
+    /// The server does not answer, or something in front of it does in its place.
+    pub fn unreachable(message: impl Into<String>) -> Self {
+        Self::new(Kind::Server, UNREACHABLE, message)
+            .hint("Check that `steading serve` runs and that the address is right.".to_owned())
+    }
+
+    /// The same as a failure of `steading exec` itself.
+    #[must_use]
+    pub fn of_exec(mut self) -> Self {
+        if self.kind != Kind::NobodyReads {
+            self.kind = Kind::Exec;
+        }
+        self
+    }
+
     /// A fault of the floors below.
     pub fn fault(kind: Kind, fault: &(dyn Fault + '_)) -> Self {
         Self::new(kind, fault.code(), steading_core::report::chain_of(fault)).hint(fault.hint())
@@ -59,7 +106,7 @@ impl CliError {
 
     /// Whether the server could not be reached at all.
     pub fn is_unreachable(&self) -> bool {
-        self.code == "server-unreachable"
+        self.code == UNREACHABLE
     }
 
     /// Whether it has this code.
@@ -69,22 +116,26 @@ impl CliError {
 
     /// Prints it: the message, its output, the hint on a line of its own.
     pub fn print(&self) {
-        eprintln!("error: {} [{}]", self.message, self.code);
+        if self.kind == Kind::NobodyReads {
+            return;
+        }
+        note!("error: {self}");
         for line in self.output.iter().flat_map(|o| o.lines()) {
-            eprintln!("  | {line}");
+            note!("  | {line}");
         }
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            note!("hint: {hint}");
         }
     }
 
     /// The exit code for scripts.
     pub fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self.kind {
-            Kind::User => 2,
-            Kind::Auth => 3,
-            Kind::Server => 4,
-            Kind::Internal => 70,
-        })
+        ExitCode::from(self.kind.exit_code())
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.message, self.code)
     }
 }

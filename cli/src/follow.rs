@@ -8,9 +8,12 @@ use serde_json::Value;
 
 use crate::client::{Client, Workspace};
 use crate::error::{CliError, Kind};
+use crate::output::note;
 
-/// A server that restarts is back within this time.
-const PATIENCE: u32 = 60;
+/// A server that restarts is back after fewer tries than these.
+pub const PATIENCE: u32 = 60;
+/// Between two tries to reach it.
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a command waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +61,10 @@ async fn wait(client: &Client, name: &str, goal: Goal, since: Since) -> Result<O
                 }
             }
             Err(error) if error.is_unreachable() && failures < PATIENCE => {
+                if failures == 0 {
+                    note!("warning: {error} (trying again)");
+                }
                 failures += 1;
-                tokio::time::sleep(Duration::from_secs(1)).await;
             }
             Err(error) => {
                 return match look(client, name, goal).await? {
@@ -71,6 +76,7 @@ async fn wait(client: &Client, name: &str, goal: Goal, since: Since) -> Result<O
         if let Some(end) = look(client, name, goal).await? {
             return end;
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -122,20 +128,21 @@ fn say(event: &Value, shown: &mut String) {
     match event["event"].as_str().unwrap_or_default() {
         "phase" if text("phase") != shown.as_str() => {
             *shown = text("phase").to_owned();
-            eprintln!("==> {shown}");
+            note!("==> {shown}");
         }
-        "resolved" => eprintln!("    {}", text("because")),
+        "resolved" => note!("    {}", text("because")),
         "diagnostic" => {
-            eprintln!("{}: {}", text("severity"), text("message"));
+            note!("{}: {}", text("severity"), text("message"));
             if let Some(hint) = detail["hint"].as_str() {
-                eprintln!("  hint: {hint}");
+                note!("  hint: {hint}");
             }
         }
-        "retrying" => eprintln!("warning: {} (trying again)", text("message")),
+        "retrying" => note!("warning: {} (trying again)", text("message")),
         "warned" => {
-            eprintln!("warning: {}", detail["failure"]["message"].as_str().unwrap_or_default());
+            let failure = |key: &str| detail["failure"][key].as_str().unwrap_or_default();
+            note!("warning: {} [{}]", failure("message"), failure("code"));
             if let Some(hint) = detail["failure"]["hint"].as_str() {
-                eprintln!("  hint: {hint}");
+                note!("  hint: {hint}");
             }
         }
         _ => {}
@@ -150,11 +157,11 @@ async fn print_log(client: Client, name: String, since: Since) {
             while let Some((id, line)) = lines.next().await {
                 after = id;
                 if is_new(&line, since) {
-                    eprintln!("{}", log_line(&line));
+                    note!("{}", log_line(&line));
                 }
             }
         }
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

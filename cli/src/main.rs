@@ -20,7 +20,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Two crypto providers are in the dependency graph; one has to be chosen before the first connection.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return misspelt(&error),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(args)),
@@ -32,5 +35,17 @@ fn main() -> ExitCode {
             error.print();
             error.exit_code()
         }
+    }
+}
+
+/// Help, or why the words cannot be understood.
+fn misspelt(error: &clap::Error) -> ExitCode {
+    // Help that nobody reads to its end is no error.
+    let _ = error.print();
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        // 2 may be the code of the command that was to be run.
+        _ if std::env::args().nth(1).as_deref() == Some("exec") => ExitCode::from(error::EXEC_FAILED),
+        code => ExitCode::from(u8::try_from(code).unwrap_or(error::EXEC_FAILED)),
     }
 }

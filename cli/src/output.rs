@@ -1,6 +1,47 @@
-//! Tables for people.
+//! What commands print: text that survives a reader who has gone, and tables for people.
+
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write as _};
 
 use chrono::{DateTime, Utc};
+
+use crate::error::CliError;
+
+/// Prints a line to standard output like `println!`, as a `Result`: nobody need read to the end
+/// (`steading logs NAME | head -1`).
+macro_rules! say {
+    ($($words:tt)*) => { $crate::output::line(::std::format_args!($($words)*)) };
+}
+/// Prints a line to standard error like `eprintln!`; where nobody reads it, it is left out.
+macro_rules! note {
+    ($($words:tt)*) => { $crate::output::aside(::std::format_args!($($words)*)) };
+}
+pub(crate) use {note, say};
+
+/// Writes a line to standard output.
+pub fn line(words: Arguments<'_>) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_fmt(words).and_then(|()| out.write_all(b"\n")).map_err(unwritable)
+}
+
+/// Writes bytes to standard output as they are.
+pub fn bytes(bytes: &[u8]) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(unwritable)
+}
+
+/// Writes a line to standard error. Progress that nobody reads must not end what it is about.
+pub fn aside(words: Arguments<'_>) {
+    let mut out = io::stderr().lock();
+    let _ = out.write_fmt(words).and_then(|()| out.write_all(b"\n"));
+}
+
+fn unwritable(error: io::Error) -> CliError {
+    match error.kind() {
+        ErrorKind::BrokenPipe => CliError::nobody_reads(),
+        _ => CliError::internal(error),
+    }
+}
 
 /// Prints columns as wide as their widest cell, two spaces apart.
 #[must_use]

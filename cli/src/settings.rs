@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use steading_core::config::layers::{Layer, Loaded, fold};
+use steading_core::config::layers::{Layer, Loaded, Origin, fold};
+use steading_runtime::bundle::{self, Place, Tool};
 
-use crate::args::{ClientArgs, ServerArgs};
+use crate::args::{CONFIG, ClientArgs, ServerArgs};
 use crate::error::{CliError, Kind};
 
 /// The file in the data folder by which commands on the same machine find the server.
@@ -52,6 +53,22 @@ pub fn load(args: &ServerArgs) -> Result<Loaded, CliError> {
     fold(layers).map_err(refuse)
 }
 
+/// Puts the tools that would be used among the settings that are shown.
+pub fn show_tools(loaded: &mut Loaded) {
+    let found = [
+        ("ide.bundle", bundle::ide(&loaded.config, bundle::own_arch())),
+        ("ide.inside", bundle::inside(&loaded.config)),
+    ];
+    for (key, tool) in found {
+        let shown = match tool {
+            Ok(Tool { place: Place::Configured, .. }) => continue,
+            Ok(Tool { path, place }) => (format!("{:?}", path.display().to_string()), Origin::Found(place.to_string())),
+            Err(_) => ("(not found)".to_owned(), Origin::Default),
+        };
+        loaded.shown.insert(key.to_owned(), shown);
+    }
+}
+
 impl Local {
     /// Leaves the file for commands on this machine, readable by this user alone.
     ///
@@ -73,21 +90,37 @@ impl Local {
         serde_json::from_str(&std::fs::read_to_string(data_dir.join(LOCAL_FILE)).ok()?).ok()
     }
 
-    /// Which server a client command means: flags and environment first, then the local server's file.
+    /// Which server a client command means: flags and environment first, then the local server's file in the
+    /// data folder that the settings here name.
     pub fn of(args: &ClientArgs) -> Result<Self, CliError> {
-        let local = Self::read(&args.data_dir);
-        let server = args.server.clone().or_else(|| local.as_ref().map(|l| l.server.clone()));
-        let own = args.server.is_none();
-        let token = args.token.clone().or_else(|| local.filter(|_| own).map(|l| l.token));
-        let Some(server) = server else {
-            let message = format!("no server is named, and none has left its address in {}", args.data_dir.display());
-            return Err(CliError::new(Kind::User, "no-server", message)
-                .hint("Start one with `steading serve`, or set STEADING_SERVER and STEADING_TOKEN.".to_owned()));
+        let (server, token) = match &args.server {
+            Some(server) => (server.clone(), args.token.clone()),
+            None => {
+                let settings = ServerArgs {
+                    config: std::env::var_os(CONFIG).map(PathBuf::from),
+                    data_dir: args.data_dir.clone(),
+                    ..ServerArgs::default()
+                };
+                let local = Self::here(&load(&settings)?.config.server.data_dir)?;
+                (local.server, args.token.clone().or(Some(local.token)))
+            }
         };
         let Some(token) = token else {
             return Err(CliError::new(Kind::Auth, "no-token", "no token is given for that server")
                 .hint("Set STEADING_TOKEN; `steading token create` makes one on the server's machine.".to_owned()));
         };
         Ok(Self { server: server.trim_end_matches('/').to_owned(), token, installation: String::new() })
+    }
+
+    /// The server that has left its address in this data folder.
+    pub fn here(data_dir: &Path) -> Result<Self, CliError> {
+        Self::read(data_dir).ok_or_else(|| {
+            let message = format!("no server is named, and none has left its address in {}", data_dir.display());
+            CliError::new(Kind::User, "no-server", message).hint(
+                "Go to the folder where the server runs, name its folder with --data-dir, \
+                 or set STEADING_SERVER and STEADING_TOKEN."
+                    .to_owned(),
+            )
+        })
     }
 }

@@ -47,7 +47,7 @@ impl fmt::Display for Place {
 /// # Errors
 /// [`RuntimeError::NoTools`] where it is nowhere; it says where it was looked for.
 pub fn ide(config: &Config, arch: &str) -> Result<Tool, RuntimeError> {
-    find(&config.ide.bundle, &places(config), &format!("steading-ide-{arch}.tar"))
+    find(&config.ide.bundle, "ide.bundle", &places(config), &format!("steading-ide-{arch}.tar"))
 }
 
 /// The helper binary.
@@ -55,7 +55,7 @@ pub fn ide(config: &Config, arch: &str) -> Result<Tool, RuntimeError> {
 /// # Errors
 /// [`RuntimeError::NoTools`] where it is nowhere; it says where it was looked for.
 pub fn inside(config: &Config) -> Result<Tool, RuntimeError> {
-    find(&config.ide.inside, &places(config), INSIDE)
+    find(&config.ide.inside, "ide.inside", &places(config), INSIDE)
 }
 
 /// What engines call the architecture that this program was made for.
@@ -85,9 +85,14 @@ fn folders(data_dir: &Path, executable: Option<&Path>) -> Vec<(Place, PathBuf)> 
     folders
 }
 
-fn find(configured: &Path, places: &[(Place, PathBuf)], name: &str) -> Result<Tool, RuntimeError> {
+fn find(configured: &Path, key: &str, places: &[(Place, PathBuf)], name: &str) -> Result<Tool, RuntimeError> {
     if !configured.as_os_str().is_empty() {
-        return Ok(Tool { path: configured.to_owned(), place: Place::Configured });
+        return match configured.is_file() {
+            true => Ok(Tool { path: configured.to_owned(), place: Place::Configured }),
+            false => {
+                Err(RuntimeError::NoTools(format!("{key} names {}, where there is no file", configured.display())))
+            }
+        };
     }
     let mut there = places.iter().map(|(place, folder)| Tool { path: folder.join(name), place: *place });
     there.find(|tool| tool.path.is_file()).ok_or_else(|| {
@@ -113,16 +118,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (data, bin) = (folder.path().join("data"), folder.path().join("bin"));
         let places = folders(&data, Some(&bin.join("steading")));
-        let missing = find(Path::new(""), &places, INSIDE).unwrap_err().to_string();
+        let missing = find(Path::new(""), "ide.inside", &places, INSIDE).unwrap_err().to_string();
         assert!(missing.contains("data/ide") && missing.contains("share/steading/ide"), "{missing}");
         for (place, dir) in places.iter().rev() {
             std::fs::create_dir_all(dir).unwrap();
             std::fs::write(dir.join(INSIDE), "").unwrap();
-            let tool = find(Path::new(""), &places, INSIDE).unwrap();
+            let tool = find(Path::new(""), "ide.inside", &places, INSIDE).unwrap();
             assert_eq!(tool, Tool { path: dir.join(INSIDE), place: *place });
         }
-        // It need not be there to be what was asked for: its absence is told where it is read.
-        let named = find(Path::new("/opt/mine"), &places, INSIDE).unwrap();
-        assert_eq!(named, Tool { path: "/opt/mine".into(), place: Place::Configured });
+        let mine = folder.path().join("mine");
+        let missing = find(&mine, "ide.inside", &places, INSIDE).unwrap_err().to_string();
+        assert!(missing.contains("ide.inside names"), "{missing}");
+        std::fs::write(&mine, "").unwrap();
+        let named = find(&mine, "ide.inside", &places, INSIDE).unwrap();
+        assert_eq!(named, Tool { path: mine, place: Place::Configured });
     }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::client::{Api, Workspace};
 use crate::engine;
 use crate::git::GitServer;
-use crate::server::Steading;
+use crate::server::{self, Steading};
 use crate::settings::Settings;
 
 /// A server, a git server, and what they left behind.
@@ -24,24 +24,29 @@ pub struct World {
     installation: String,
 }
 
-/// Where `script/test` has put the IDE bundle and the helper.
-fn tools() -> Result<PathBuf> {
+/// Lays the IDE bundle and the helper, which `script/test` has put into the state folder, beside the binary
+/// as `script/build` does: no server of ours is told where they are.
+fn lay_tools() -> Result<()> {
     let state = std::env::var("STEADING_STATE")
         .map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../.steading"), PathBuf::from);
     let ide = state.join("ide");
     ensure!(ide.join("inside").exists(), "{} has no tools: run script/test", ide.display());
-    Ok(ide.canonicalize()?)
+    let (ide, beside) = (ide.canonicalize()?, server::binary()?.with_file_name("ide"));
+    if beside.canonicalize().ok().as_ref() == Some(&ide) {
+        return Ok(());
+    }
+    // Other tests may do the same at the same time; a rename leaves no moment without it.
+    let fresh = beside.with_file_name(format!("ide.{}", std::process::id()));
+    std::os::unix::fs::symlink(&ide, &fresh)?;
+    std::fs::rename(&fresh, &beside).with_context(|| format!("{} cannot be laid", beside.display()))
 }
 
 /// The settings that let a server work without any registry.
 fn usual() -> Result<Settings> {
-    let ide = tools()?;
-    let arch = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    lay_tools()?;
     let image = std::env::var("STEADING_TEST_IMAGE").unwrap_or_else(|_| "steading.test/base:bookworm".to_owned());
     let name = image.rsplit_once(':').map_or(image.as_str(), |(name, _)| name);
     Ok(Settings::default()
-        .env("STEADING_IDE__BUNDLE", &ide.join(format!("steading-ide-{arch}.tar")).display().to_string())
-        .env("STEADING_IDE__INSIDE", &ide.join("inside").display().to_string())
         // Every public image is the local one.
         .env("STEADING_MIRRORS", &format!("mcr.microsoft.com/devcontainers/base={name}"))
         .env("STEADING_WORKSPACE__DEFAULT_IMAGE", &image))

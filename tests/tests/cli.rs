@@ -14,7 +14,7 @@ async fn fails(cli: &Cli, args: &[&str], code: i32, words: &[&str]) -> Result<()
     Ok(())
 }
 
-async fn a_life(world: &World, cli: &Cli) -> Result<()> {
+async fn a_life(world: &mut World, cli: &Cli) -> Result<()> {
     let source = world.git.url("hooks");
     let resolved = cli.ok(&["resolve", &source]).await?;
     ensure!(resolved.said().contains("devcontainer.json"), "{}", resolved.stdout);
@@ -41,8 +41,11 @@ async fn a_life(world: &World, cli: &Cli) -> Result<()> {
 
     let mut following = cli.begin(&["logs", "--follow", name])?;
     cli.ok(&["exec", name, "echo kept > kept.txt"]).await?;
+    // Whoever follows goes on after the restart, with no line lost or doubled.
+    world.steading.kill();
+    world.steading.restart()?;
     ensure!(cli.ok(&["stop", name]).await?.said() == name, "another name");
-    fails(cli, &["exec", name, "true"], 2, &["workspace-not-running", "hint:"]).await?;
+    fails(cli, &["exec", name, "true"], 125, &["workspace-not-running", "hint:"]).await?;
     ensure!(cli.ok(&["start", name]).await?.said() == url, "another address");
     let before = world.container(shown["id"].as_str().unwrap_or_default())?;
     let rebuilt = cli.ok(&["rebuild", name]).await?;
@@ -74,7 +77,7 @@ async fn commands(cli: &Cli, name: &str) -> Result<()> {
     ensure!((ended.code, ended.said()) == (0, "FROM HERE"), "{ended:?}");
     let args = ["exec", "--env", "A=b c", "--workdir", "/tmp", "--user", "root", name, "echo $A $(pwd) $(id -un)"];
     ensure!(cli.ok(&args).await?.said() == "b c /tmp root", "environment, folder or user were not heeded");
-    fails(cli, &["exec", "--timeout", "1", name, "sleep 30"], 2, &["exec-timeout", "hint:"]).await?;
+    fails(cli, &["exec", "--timeout", "1", name, "sleep 30"], 125, &["exec-timeout", "hint:"]).await?;
     let long = cli.run(&["exec", name, "head -c 3000000 /dev/zero | tr '\\0' x"]).await?;
     ensure!(long.stdout.len() == 1 << 20 && long.stderr.contains("1 MiB"), "{} {}", long.stdout.len(), long.stderr);
     Ok(())

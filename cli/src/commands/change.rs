@@ -2,12 +2,13 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::{ChangeArgs, RemoveArgs};
 use crate::client::{Client, Failure, Workspace};
 use crate::error::{CliError, Kind};
 use crate::follow::{Goal, until};
+use crate::output::say;
 
 /// Stops a workspace.
 pub async fn stop(args: ChangeArgs) -> Result<(), CliError> {
@@ -47,14 +48,13 @@ async fn change(args: ChangeArgs, verb: &str, goal: Goal) -> Result<(), CliError
     }
     if args.client.json {
         let whole: Value = client.get(&format!("/workspaces/{}", args.name)).await?;
-        println!("{whole:#}");
+        say!("{whole:#}")?;
         return Ok(());
     }
     match goal {
-        Goal::Running => println!("{}", changed.url),
-        Goal::Stopped | Goal::Gone => println!("{}", changed.slug),
+        Goal::Running => say!("{}", changed.url),
+        Goal::Stopped | Goal::Gone => say!("{}", changed.slug),
     }
-    Ok(())
 }
 
 /// Deletes workspaces, after asking.
@@ -63,7 +63,7 @@ pub async fn remove(args: RemoveArgs) -> Result<(), CliError> {
     for name in &args.names {
         let workspace: Workspace = client.get(&format!("/workspaces/{name}")).await?;
         if !args.yes && !confirmed(&workspace)? {
-            println!("{} was kept", workspace.slug);
+            told(&args, &workspace, "kept")?;
             continue;
         }
         let deleted = client.delete(&format!("/workspaces/{}", workspace.id)).await?;
@@ -71,9 +71,19 @@ pub async fn remove(args: RemoveArgs) -> Result<(), CliError> {
             let since = serde_json::from_value::<Workspace>(deleted).map_or(workspace.updated_at, |w| w.updated_at);
             until(&client, &workspace.id, Goal::Gone, since).await?;
         }
-        println!("{}", workspace.slug);
+        told(&args, &workspace, if args.detach { "deleting" } else { "deleted" })?;
     }
     Ok(())
+}
+
+/// One line for each workspace as soon as it is settled; with `--json` an object a line.
+fn told(args: &RemoveArgs, workspace: &Workspace, outcome: &str) -> Result<(), CliError> {
+    let Workspace { id, slug, .. } = workspace;
+    match outcome {
+        _ if args.client.json => say!("{}", json!({ "id": id, "slug": slug, "outcome": outcome })),
+        "kept" => say!("{slug} was kept"),
+        _ => say!("{slug}"),
+    }
 }
 
 fn confirmed(workspace: &Workspace) -> Result<bool, CliError> {

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::args::ExecArgs;
 use crate::client::Client;
 use crate::error::{CliError, Kind};
+use crate::output::{self, note, say};
 
 #[derive(Debug, Deserialize)]
 struct Outcome {
@@ -19,7 +20,7 @@ struct Outcome {
     stderr_truncated: bool,
 }
 
-/// Runs a command in a workspace; its exit code becomes ours.
+/// Runs a command in a workspace; its exit code becomes ours, with `--json` too.
 pub async fn run(args: ExecArgs) -> Result<ExitCode, CliError> {
     let client = Client::connect(&args.client)?;
     let mut env = serde_json::Map::new();
@@ -50,17 +51,16 @@ pub async fn run(args: ExecArgs) -> Result<ExitCode, CliError> {
         "timeout_seconds": args.timeout,
     });
     let path = format!("/workspaces/{}/exec", args.name);
+    let answer: serde_json::Value = client.post(&path, &body).await?;
+    let outcome: Outcome = serde_json::from_value(answer.clone()).map_err(CliError::internal)?;
     if args.client.json {
-        let outcome: serde_json::Value = client.post(&path, &body).await?;
-        println!("{outcome:#}");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let outcome: Outcome = client.post(&path, &body).await?;
-    // A reader that has gone away is no error of ours.
-    let _ = std::io::stdout().write_all(outcome.stdout.as_bytes());
-    let _ = std::io::stderr().write_all(outcome.stderr.as_bytes());
-    if outcome.stdout_truncated || outcome.stderr_truncated {
-        eprintln!("warning: there was more output than 1 MiB; the rest is cut");
+        say!("{answer:#}")?;
+    } else {
+        output::bytes(outcome.stdout.as_bytes())?;
+        let _ = std::io::stderr().write_all(outcome.stderr.as_bytes());
+        if outcome.stdout_truncated || outcome.stderr_truncated {
+            note!("warning: there was more output than 1 MiB; the rest is cut");
+        }
     }
     Ok(ExitCode::from(u8::try_from(outcome.exit_code.clamp(0, 255)).unwrap_or(255)))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::args::{ListArgs, NameArgs};
 use crate::client::{Client, Workspace};
 use crate::error::CliError;
-use crate::output;
+use crate::output::{self, say};
 
 /// So many on a page; all pages are fetched.
 const PER_PAGE: u64 = 200;
@@ -26,7 +26,7 @@ pub async fn run(args: ListArgs) -> Result<(), CliError> {
         }
     }
     if args.client.json {
-        println!("{:#}", Value::Array(items));
+        say!("{:#}", Value::Array(items))?;
         return Ok(());
     }
     let now = Utc::now();
@@ -38,7 +38,7 @@ pub async fn run(args: ListArgs) -> Result<(), CliError> {
             vec![w.slug, format!("{}{why}", w.phase), output::age(w.created_at, now), w.source, w.url]
         })
         .collect();
-    println!("{}", output::table(&["NAME", "PHASE", "AGE", "SOURCE", "URL"], &rows));
+    say!("{}", output::table(&["NAME", "PHASE", "AGE", "SOURCE", "URL"], &rows))?;
     Ok(())
 }
 
@@ -46,6 +46,6 @@ pub async fn run(args: ListArgs) -> Result<(), CliError> {
 pub async fn show(args: NameArgs) -> Result<(), CliError> {
     let client = Client::connect(&args.client)?;
     let whole: Value = client.get(&format!("/workspaces/{}", args.name)).await?;
-    println!("{whole:#}");
+    say!("{whole:#}")?;
     Ok(())
 }

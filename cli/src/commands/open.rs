@@ -1,12 +1,13 @@
 //! `steading open`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::args::OpenArgs;
 use crate::browser;
 use crate::client::{Client, Workspace};
 use crate::error::CliError;
 use crate::follow::{Goal, until};
+use crate::output::{note, say};
 
 /// Opens a workspace's IDE or a port of it, starting it if it is stopped.
 pub async fn run(args: OpenArgs) -> Result<(), CliError> {
@@ -23,9 +24,13 @@ pub async fn run(args: OpenArgs) -> Result<(), CliError> {
         Some(port) => workspace.url.replacen("://", &format!("://{port}-"), 1),
         None => workspace.url,
     };
-    println!("{url}");
-    if !args.print && !browser::open(&url) {
-        eprintln!("No browser was found here; open the address above.");
+    let opened = !args.print && browser::open(&url);
+    match args.client.json {
+        true => say!("{:#}", json!({ "url": url, "opened": opened }))?,
+        false => say!("{url}")?,
+    }
+    if !args.print && !opened {
+        note!("No browser was found here; open the address above.");
     }
     Ok(())
 }

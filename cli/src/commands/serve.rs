@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use steading_api::{App, Listening, Roles};
+use steading_core::Fault as _;
 use steading_core::access::Scope;
 use steading_core::config::Config;
 use steading_gateway::Gateway;
+use steading_runtime::bundle;
 use steading_store::Store;
 use steading_worker::Worker;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::ServerArgs;
 use crate::error::{CliError, Kind};
+use crate::output::say;
 use crate::settings::{self, Local};
 
 /// What is logged unless RUST_LOG says otherwise.
@@ -55,6 +58,9 @@ pub async fn run(args: ServerArgs, role: Role) -> Result<(), CliError> {
     // One process with all roles owns its data folder; roles apart share it.
     let _lock = if role == Role::ALL { Some(lock(&config.server.data_dir)?) } else { None };
     let listening = if role.listens() { Some(listen(&mut config).await?) } else { None };
+    if role.worker && config.runtime.kind == "docker" {
+        check_tools(&config);
+    }
     let config = Arc::new(config);
 
     let store = Store::open(&config).await.map_err(|e| CliError::fault(Kind::Server, &e))?;
@@ -94,15 +100,14 @@ pub async fn run(args: ServerArgs, role: Role) -> Result<(), CliError> {
 /// Prints a new one-time sign-in link for the server whose data folder this is.
 pub async fn sign_in(args: ServerArgs) -> Result<(), CliError> {
     let mut config = settings::load(&args)?.config;
-    let local = Local::read(&config.server.data_dir);
+    let local = Local::here(&config.server.data_dir)?;
     // The running server knows its port better than the settings do.
-    if let Some(port) = local.and_then(|l| url::Url::parse(&l.server).ok()?.port_or_known_default()) {
+    if let Some(port) = url::Url::parse(&local.server).ok().and_then(|url| url.port_or_known_default()) {
         config.server.listen.set_port(port);
     }
     let store = Store::open(&config).await.map_err(|e| CliError::fault(Kind::Server, &e))?;
     let link = store.links().mint().await.map_err(|e| CliError::fault(Kind::Server, &e))?;
-    println!("{}/sign-in?link={}", config.public_url(), link.reveal());
-    Ok(())
+    say!("{}/sign-in?link={}", config.public_url(), link.reveal())
 }
 
 fn start_log(json: bool) {
@@ -119,6 +124,15 @@ fn prepare_data_dir(config: &mut Config) -> Result<(), CliError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir).and_then(|()| dir.canonicalize());
     config.server.data_dir = made.map_err(|error| unusable(dir, &error))?;
     Ok(())
+}
+
+/// Says at the start what every workspace would fail for. An engine of another architecture needs other
+/// tools than these, so it is no reason not to start.
+fn check_tools(config: &Config) {
+    let found = bundle::ide(config, bundle::own_arch()).and_then(|_| bundle::inside(config));
+    if let Err(missing) = found {
+        tracing::warn!(hint = missing.hint(), "{missing}");
+    }
 }
 
 fn unusable(dir: &Path, error: &std::io::Error) -> CliError {
@@ -183,7 +197,8 @@ async fn leave_local_file(store: &Store, app: &App, config: &Config, address: So
 /// The one line that a person needs.
 async fn announce(app: &App) -> Result<(), CliError> {
     let link = steading_api::auth::link::mint(app).await.map_err(refused)?;
-    println!("Steading is at {} — sign in once with {link}", app.urls);
+    // Whoever started us may not read on; that is no reason to end.
+    let _ = say!("Steading is at {} — sign in once with {link}", app.urls);
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::args::{ScopeArg, TokenCommand};
 use crate::client::Client;
 use crate::error::CliError;
-use crate::output;
+use crate::output::{self, note, say};
 
 /// Manages API tokens.
 pub async fn run(command: TokenCommand) -> Result<(), CliError> {
@@ -19,16 +19,16 @@ pub async fn run(command: TokenCommand) -> Result<(), CliError> {
             let body = json!({ "name": name, "scope": scope, "days": days });
             let made: Value = Client::connect(&client)?.post("/tokens", &body).await?;
             if client.json {
-                println!("{made:#}");
+                say!("{made:#}")?;
             } else {
-                println!("{}", made["token"].as_str().unwrap_or_default());
-                eprintln!("Keep it: only its hash stays here, so it cannot be shown again.");
+                say!("{}", made["token"].as_str().unwrap_or_default())?;
+                note!("Keep it: only its hash stays here, so it cannot be shown again.");
             }
         }
         TokenCommand::Ls { client } => {
             let list: Value = Client::connect(&client)?.get("/tokens").await?;
             if client.json {
-                println!("{list:#}");
+                say!("{list:#}")?;
                 return Ok(());
             }
             let text = |item: &Value, key: &str| item[key].as_str().unwrap_or("never").to_owned();
@@ -38,11 +38,14 @@ pub async fn run(command: TokenCommand) -> Result<(), CliError> {
                 .flatten()
                 .map(|t| ["id", "name", "scope", "created_at", "expires_at"].map(|k| text(t, k)).to_vec())
                 .collect();
-            println!("{}", output::table(&["ID", "NAME", "SCOPE", "CREATED", "EXPIRES"], &rows));
+            say!("{}", output::table(&["ID", "NAME", "SCOPE", "CREATED", "EXPIRES"], &rows))?;
         }
         TokenCommand::Rm { id, client } => {
             Client::connect(&client)?.delete(&format!("/tokens/{id}")).await?;
-            println!("{id}");
+            match client.json {
+                true => say!("{:#}", json!({ "id": id, "outcome": "revoked" }))?,
+                false => say!("{id}")?,
+            }
         }
     }
     Ok(())

@@ -7,26 +7,24 @@ use crate::browser;
 use crate::client::{Client, Workspace};
 use crate::error::CliError;
 use crate::follow::{Goal, until};
+use crate::output::{note, say};
 
 /// Makes a workspace and waits for it.
 pub async fn run(args: UpArgs) -> Result<(), CliError> {
     let client = Client::connect(&args.source.client)?;
     let made: Workspace = client.post_once("/workspaces", &body(&args.source)).await?;
-    eprintln!("{} from {}", made.slug, made.source);
+    note!("{} from {}", made.slug, made.source);
     let workspace =
         if args.detach { Some(made) } else { until(&client, &made.id, Goal::Running, made.created_at).await? };
     let Some(workspace) = workspace else { return Ok(()) };
     if args.source.client.json {
         let whole: Value = client.get(&format!("/workspaces/{}", workspace.id)).await?;
-        println!("{whole:#}");
+        say!("{whole:#}")?;
     } else {
-        for warning in &workspace.warnings {
-            eprintln!("warning: {} [{}]", warning.message, warning.code);
-        }
-        println!("{}", workspace.url);
+        say!("{}", workspace.url)?;
     }
     if args.open && !browser::open(&workspace.url) {
-        eprintln!("No browser was found here; open the address above.");
+        note!("No browser was found here; open the address above.");
     }
     Ok(())
 }
@@ -36,25 +34,25 @@ pub async fn resolve(args: SourceArgs) -> Result<(), CliError> {
     let client = Client::connect(&args.client)?;
     let resolution: Value = client.post("/resolve", &body(&args)).await?;
     if args.client.json {
-        println!("{resolution:#}");
+        say!("{resolution:#}")?;
         return Ok(());
     }
     let text = |key: &str| resolution[key].as_str().map(str::to_owned);
-    println!("{}", text("because").unwrap_or_default());
+    say!("{}", text("because").unwrap_or_default())?;
     for key in ["kind", "commit", "branch", "path", "config", "template", "image", "dockerfile", "config_hash"] {
         if let Some(value) = text(key) {
-            println!("{key:<12}{value}");
+            say!("{key:<12}{value}")?;
         }
     }
     for choice in resolution["choices"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        println!("choice      {choice}");
+        say!("choice      {choice}")?;
     }
     for d in resolution["diagnostics"].as_array().into_iter().flatten() {
         let text = |key: &str| d[key].as_str().unwrap_or_default();
         let line = d["line"].as_u64().map(|l| format!(":{l}")).unwrap_or_default();
-        println!("{}: {}{line}: {}", text("severity"), text("file"), text("message"));
+        say!("{}: {}{line}: {}", text("severity"), text("file"), text("message"))?;
         if let Some(hint) = d["hint"].as_str() {
-            println!("  hint: {hint}");
+            say!("  hint: {hint}")?;
         }
     }
     Ok(())
