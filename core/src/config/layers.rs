@@ -8,9 +8,9 @@ use std::fmt;
 
 use toml::{Table, Value};
 
-use super::{Config, check};
 pub use super::schema::keys;
 use super::schema::{flatten, get, nearest, sample, schema_of, set};
+use super::{Config, check};
 use crate::fault::{Class, Fault};
 use crate::secret::REDACTED;
 
