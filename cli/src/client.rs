@@ -46,6 +46,8 @@ pub struct Workspace {
     pub url: String,
     pub source: String,
     pub failure: Option<Failure>,
+    #[serde(default)]
+    pub warnings: Vec<Failure>,
     pub created_at: chrono::DateTime<chrono::Utc>,
     pub updated_at: chrono::DateTime<chrono::Utc>,
 }

@@ -51,7 +51,7 @@ pub fn workspace(phase: &str, desired: &str) -> Value {
     json!({
         "id": "w1", "slug": "quiet-fox", "phase": phase, "desired": desired,
         "url": "http://quiet-fox.localhost:8080/", "source": "https://example.com/a", "failure": null,
-        "warnings": [{ "code": "hook-failed", "message": "no luck", "hint": null, "output": null }],
+        "warnings": [{ "step": "hooks", "code": "hook-failed", "message": "no luck", "hint": null, "output": null }],
         "created_at": at, "updated_at": at,
     })
 }
