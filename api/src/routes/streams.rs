@@ -1,4 +1,6 @@
-//! Events and logs as server-sent events that resume where the reader was.
+//! Events and logs as server-sent events that resume where the reader was, and terminals.
+
+#![expect(clippy::too_many_arguments, reason = "an operation's parameters are its document")]
 
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
@@ -108,8 +110,8 @@ impl Streams {
     /// Opens a terminal over a WebSocket: the remote user's login shell in the opened folder.
     ///
     /// Binary messages are bytes of the terminal, in both directions. Text messages are JSON: from the
-    /// client `{"resize": [columns, rows]}`, from the server `{"exit": code}` before it closes. A request
-    /// that asks for no WebSocket is refused.
+    /// client `{"resize": [columns, rows]}`, from the server `{"exit": code}` or `{"problem": {…}}` before it
+    /// closes. A request that asks for no WebSocket is refused.
     #[oai(path = "/workspaces/:name/terminal", method = "get", operation_id = "open_terminal")]
     async fn terminal(
         &self,

@@ -17,7 +17,8 @@ use super::{extensions, hooks, resolve};
 use crate::account::{self, Owner};
 use crate::archive::{self, Item};
 use crate::error::{In as _, Trouble};
-use crate::{inside, output};
+use crate::inside::{self, Call};
+use crate::output;
 
 const MARK: &str = ".git/steading";
 const BEGUN: &[u8] = b"begun\n";
@@ -103,11 +104,11 @@ async fn sign(journey: &Journey<'_>, spec: &PodSpec) -> Result<(), Trouble> {
         if value.is_empty() {
             continue;
         }
-        let mut words = vec!["as".to_owned()];
-        words.extend(inside::as_people(spec, &spec.workspace_root));
         let script = "git config \"$1\" >/dev/null || git config \"$1\" \"$2\"";
-        words.extend(["--", "/bin/sh", "-c", script, "sh", key, value].map(str::to_owned));
-        let process = inside::call(journey.context.runtime.as_ref(), journey.id(), words).await.in_step("populate")?;
+        let call = Call::new(&["as"])
+            .for_people(spec, &spec.workspace_root)
+            .running(["/bin/sh", "-c", script, "sh", key, value].map(str::to_owned).to_vec());
+        let process = inside::call(journey.context.runtime.as_ref(), journey.id(), call).await.in_step("populate")?;
         // An image without git has nobody who commits.
         let ended = output::follow(process, None).await.in_step("populate")?;
         tracing::debug!(workspace.id = %journey.id(), key, exit = ended.exit, "told Git who commits");
