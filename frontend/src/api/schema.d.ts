@@ -152,8 +152,8 @@ export interface paths {
         /**
          * Opens a terminal over a WebSocket: the remote user's login shell in the opened folder.
          * @description Binary messages are bytes of the terminal, in both directions. Text messages are JSON: from the
-         *     client `{"resize": [columns, rows]}`, from the server `{"exit": code}` before it closes. A request
-         *     that asks for no WebSocket is refused.
+         *     client `{"resize": [columns, rows]}`, from the server `{"exit": code}` or `{"problem": {…}}` before it
+         *     closes. A request that asks for no WebSocket is refused.
          */
         get: operations["open_terminal"];
         put?: never;
@@ -688,6 +688,13 @@ export interface components {
             commit?: string;
             /** @description The branch, if the reference named one. */
             branch?: string;
+            /** @description The folder or file in the repository that the link pointed to. */
+            path?: string;
+            /**
+             * @description Names what decides the image: an image registered with this hash serves every commit with the same one.
+             *     Absent for a template.
+             */
+            config_hash?: string;
             /** @description The configuration file, for `devcontainer` and for a prebuild made from one. */
             config?: string;
             /** @description The template, for `template`. */
