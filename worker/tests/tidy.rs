@@ -26,6 +26,7 @@ async fn somebodys(world: &World) {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(15);
+    header.set_mode(0o644);
     builder.append_data(&mut header, "Dockerfile", &b"FROM universal\n"[..]).unwrap();
     let bytes = builder.into_inner().unwrap();
     let request = BuildRequest {

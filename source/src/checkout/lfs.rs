@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use devcontainer::{Diagnostic, Severity};
 use futures::{StreamExt, stream};
-use git2::Oid;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -68,7 +67,7 @@ struct Action {
     header: BTreeMap<String, String>,
 }
 
-/// The large files of a commit by the blob of their pointer, and what is to be told about them.
+/// The large files of a commit by their path in the repository, and what is to be told about them.
 pub(super) async fn fetch(
     git: &Git,
     source: &GitSource,
@@ -76,7 +75,7 @@ pub(super) async fn fetch(
     work: &str,
     room: &mut Room,
     log: &dyn LogSink,
-) -> (BTreeMap<Oid, PathBuf>, Vec<Diagnostic>) {
+) -> (BTreeMap<String, PathBuf>, Vec<Diagnostic>) {
     if found.pointers.is_empty() {
         return (BTreeMap::new(), Vec::new());
     }
@@ -102,14 +101,14 @@ pub(super) async fn fetch(
             Err(_) => Some(GitError::TooLong { host: source.url.host(), minutes }),
         }
     };
-    let here: BTreeMap<Oid, PathBuf> = found
+    let here: BTreeMap<String, PathBuf> = found
         .pointers
         .iter()
-        .map(|pointer| (pointer.blob, place(&store, &pointer.oid)))
+        .map(|pointer| (pointer.path.clone(), place(&store, &pointer.oid)))
         .filter(|(_, path)| path.exists())
         .inspect(|(_, path)| tidy::touch(path))
         .collect();
-    let missing: Vec<&Pointer> = found.pointers.iter().filter(|pointer| !here.contains_key(&pointer.blob)).collect();
+    let missing: Vec<&Pointer> = found.pointers.iter().filter(|pointer| !here.contains_key(&pointer.path)).collect();
     (here, vec![remark(&missing, found.pointers.len(), work, failure.as_ref())])
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use devcontainer::Diagnostic;
-use git2::Oid;
 use steading_core::fault::Fault;
 use steading_core::log::LogSink;
 use steading_core::source::{Commit, GitSource, GitUrl, Reference};
@@ -41,8 +40,8 @@ pub(super) struct Part {
     pub modules: Vec<(String, String, String)>,
     /// Whether some files are to have the line ends of Windows.
     pub crlf: bool,
-    /// Large files by the blob of their pointer.
-    pub large: BTreeMap<Oid, PathBuf>,
+    /// Large files by the path of their pointer.
+    pub large: BTreeMap<String, PathBuf>,
     /// More sections of its configuration.
     pub config: String,
 }

@@ -37,9 +37,7 @@ pub(super) struct Survey {
 /// A small file that stands for a large one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pointer {
-    /// The blob that holds the pointer.
-    pub blob: Oid,
-    /// The path.
+    /// Its path in the repository.
     pub path: String,
     /// SHA-256 of the large file.
     pub oid: String,
@@ -143,7 +141,7 @@ fn lfs_url(repository: &Repository, root: Oid) -> Option<String> {
 /// The pointer in a small blob, if it is one.
 fn pointer(repository: &Repository, blob: Oid, path: String) -> Option<Pointer> {
     let (oid, size) = parse_pointer(std::str::from_utf8(repository.find_blob(blob).ok()?.content()).ok()?)?;
-    Some(Pointer { blob, path, oid, size })
+    Some(Pointer { path, oid, size })
 }
 
 /// The SHA-256 and the size in a pointer.

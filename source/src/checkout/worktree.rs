@@ -98,7 +98,10 @@ fn file(
     room: &mut Room,
 ) -> io::Result<()> {
     let permissions = if mode == EXECUTABLE { 0o755 } else { 0o644 };
-    if let Some(large) = part.large.get(&blob) {
+    let inner = path.strip_prefix(part.work.as_bytes()).unwrap_or(path);
+    let inner = inner.strip_prefix(b"/").unwrap_or(inner);
+    // By its path: the same pointer may be a text elsewhere, by its attributes.
+    if let Some(large) = std::str::from_utf8(inner).ok().and_then(|inner| part.large.get(inner)) {
         let file = File::open(large)?;
         let size = file.metadata()?.len();
         room.take(size).map_err(io::Error::other)?;
@@ -109,8 +112,6 @@ fn file(
     if mode == LINK && is_target(blob.content()) {
         return archive.link(path, blob.content());
     }
-    let inner = path.strip_prefix(part.work.as_bytes()).unwrap_or(path);
-    let inner = inner.strip_prefix(b"/").unwrap_or(inner);
     if part.crlf
         && mode != LINK
         && wants_crlf(repository, inner)
