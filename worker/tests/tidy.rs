@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use steading_core::runtime::{BuildRequest, Runtime as _};
-use steading_core::{Desired, ImageRef};
+use steading_core::{Desired, ImageRef, Phase};
 use steading_runtime::conformance::Lines;
 use steading_worker::Rest;
 use world::World;
@@ -75,7 +75,7 @@ async fn images_go_when_no_record_names_them() {
     assert!(second.iter().all(|name| name == "mine:1" || !first.contains(name)), "{second:?}");
 
     world.store.workspaces().want(id, Desired::Deleted).await.unwrap();
-    assert_eq!(world.settle(id).await, Rest::Gone);
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Deleted));
     world.worker.tidy(Duration::ZERO).await;
     assert_eq!(names(&world).await, ["mine:1"]);
 }
