@@ -263,7 +263,7 @@ async fn a_link_to_a_file_opens_its_folder() -> Result<()> {
             let page = browser.get(ws.url()).await?;
             let opened = page.url().query_pairs().find(|(key, _)| key == "folder").map(|(_, value)| value.into_owned());
             ensure!(opened.as_deref() == Some(folder), "{round}: {} was opened", page.url());
-            world.says(&ws, "pwd; head -c 8 ../.hooks", &format!("{folder}\nonCreate")).await?;
+            world.says(&ws, "pwd; head -c 14 ../.hooks", &format!("{folder}\nbegin onCreate")).await?;
             if round == "new" {
                 ensure!(ws.0["resolution"]["path"] == file, "{:#}", ws.0);
                 api.change(ws.id(), "rebuild").await?;
