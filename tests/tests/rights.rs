@@ -18,9 +18,9 @@ async fn a_container_without_capabilities_opens() -> Result<()> {
         world.says(&ws, SHOW, NONE).await?;
         world.comes_to_say(&ws, "sed 's/\\t0*/0/' ~/hook", "CapBnd:0").await?;
         // The editor, and all that people start in it.
-        let editor = "grep -l ^/opt/steading/ide /proc/[0-9]*/cmdline 2>/dev/null | head -1 | cut -d/ -f3";
-        let bounds = format!("sed -n 's/^CapBnd:\\t0*/0/p' /proc/$({editor})/status");
-        world.says(&ws, &bounds, "0").await?;
+        let bounds = "for p in /proc/[0-9]*; do case $(tr '\\0' ' ' 2>/dev/null <$p/cmdline) in \
+                      /opt/steading/ide/*) sed -n 's/^CapBnd:\\t0*/0/p' $p/status ;; esac; done | sort -u";
+        world.says(&ws, bounds, "0").await?;
         let mut terminal = Terminal::open(&world.steading, ws.id()).await?;
         terminal.types("grep CapBnd /proc/self/status; exit\n").await?;
         terminal.shows("CapBnd:\t0000000000000000\r\n").await?;
