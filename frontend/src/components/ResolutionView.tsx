@@ -10,7 +10,8 @@ const KINDS: Record<string, string> = {
 
 /** What a source is, and why: shown before a workspace is made and on its page. */
 export function ResolutionView({ resolution }: { resolution: Resolution }) {
-  const { kind, because, commit, branch, path, config, template, image, dockerfile, diagnostics } = resolution;
+  const { kind, because, commit, branch, path, config, template, image, dockerfile, diagnostics } =
+    resolution;
   return (
     <div className="resolution">
       <p className="resolution-kind">
