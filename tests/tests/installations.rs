@@ -19,7 +19,7 @@ fn orphan(installation: &str, workspace: &str, image: &str) -> Result<String> {
     let workspace = workspace.as_str();
     let (role, volume) = ("dev.steading/container=main", "dev.steading/volume=workspace");
     engine::docker(&["volume", "create", "--label", &own, "--label", workspace, "--label", volume, &name])?;
-    let mount = format!("{name}:/work");
+    let mount = format!("{name}:/data");
     engine::docker(&[
         "run",
         "--detach",
@@ -37,7 +37,7 @@ fn orphan(installation: &str, workspace: &str, image: &str) -> Result<String> {
         image,
         "sh",
         "-c",
-        "echo precious > /work/file; sleep 100000",
+        "echo precious > /data/file; sleep 100000",
     ])
 }
 
@@ -83,8 +83,8 @@ async fn two_servers_never_meet() -> Result<()> {
             eventually(stopped).await.context("the orphan was not stopped")?;
         }
         ensure!(is_running(&orphan_of_nobody)?, "somebody else's container was stopped");
-        let volume = format!("steading-{}-orphan:/work", one.installation());
-        let kept = engine::docker(&["run", "--rm", "--volume", &volume, image, "cat", "/work/file"])?;
+        let volume = format!("steading-{}-orphan:/data", one.installation());
+        let kept = engine::docker(&["run", "--rm", "--volume", &volume, image, "cat", "/data/file"])?;
         ensure!(kept == "precious", "the orphan's volume holds {kept:?}");
         engine::remove_all("00000000");
         engine::docker(&["rm", "--force", &orphan_of_one])?;
