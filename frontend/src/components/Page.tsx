@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ReactNode } from "react";
+import { useEffect, useLayoutEffect, useRef, type ReactNode } from "react";
 import { hasMoved } from "../router";
 
 interface Props {
@@ -18,7 +18,8 @@ export function Page({ title, heading, aside, children }: Props) {
     document.title = title === "Steading" ? title : `${title} · Steading`;
   }, [title]);
 
-  useEffect(() => {
+  // Before the page can be seen: later, the focus would be taken from what somebody has gone to meanwhile.
+  useLayoutEffect(() => {
     if (hasMoved()) headingRef.current?.focus({ preventScroll: true });
   }, []);
 
