@@ -42,6 +42,15 @@ impl Failure {
         self
     }
 
+    /// What happened and what to do about it, for a log.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}. {hint}", self.message.trim_end_matches('.')),
+            None => self.message.clone(),
+        }
+    }
+
     /// The same failure with the output that explains it.
     #[must_use]
     pub fn with_output(mut self, output: impl Into<String>) -> Self {

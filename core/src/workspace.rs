@@ -1,19 +1,22 @@
 //! One person's environment: what its owner wants, and what has been done.
 
+mod change;
+mod facts;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use devcontainer::{Merged, Stage};
+use devcontainer::Merged;
 use serde::{Deserialize, Serialize};
 
+pub use self::change::Change;
+pub use self::facts::{Deaths, Facts, HeldImage, HookFact, Last, Populated, Retry};
 use crate::failure::Failure;
 use crate::id::{PoolId, UserId, WorkspaceId};
-use crate::image::ImageRef;
 use crate::pod::PodSpec;
-use crate::resolution::Resolution;
-use crate::runtime::{InstanceId, Observed, RuntimeId, VolumeId};
+use crate::runtime::RuntimeId;
 use crate::slug::Slug;
-use crate::source::{Commit, Source};
+use crate::source::Source;
 
 /// Who a workspace belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -133,118 +136,6 @@ pub struct Wishes {
     pub template: Option<String>,
 }
 
-/// What has been done. Each fact names the thing it is about, so losing the thing voids the fact.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Facts {
-    /// What the source turned out to be.
-    pub resolution: Option<Resolution>,
-    /// The image to start.
-    pub image: Option<HeldImage>,
-    /// The volume that holds the checkout of this commit.
-    pub populated: Option<Populated>,
-    /// How far the lifecycle hooks of this container have come.
-    pub hooks: Option<HookFact>,
-    /// The start of the container for which postStartCommand has run.
-    pub post_start: Option<(InstanceId, DateTime<Utc>)>,
-    /// The newest entry for which postAttachCommand has run.
-    pub attached: Option<DateTime<Utc>>,
-    /// The volume into which the listed extensions were installed.
-    pub extensions: Option<VolumeId>,
-    /// The container in which every service has answered: people have been in it.
-    pub opened: Option<InstanceId>,
-    /// Deaths of the container within a minute of its start, one after the other.
-    pub deaths: Deaths,
-    /// Where the last spec mounts the repository: a rebuild reads its configuration there.
-    pub root: Option<String>,
-    /// While a rebuild is under way: what the workspace was before.
-    pub last: Option<Box<Last>>,
-}
-
-/// What a workspace was before a rebuild. Its container stays in use until the new one takes its place, and
-/// the workspace goes back to it if the rebuild fails.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Last {
-    /// What people were shown.
-    pub phase: Phase,
-    /// What the source was.
-    pub resolution: Resolution,
-    /// The image it ran.
-    pub image: HeldImage,
-    /// What the runtime was asked for.
-    pub spec: PodSpec,
-    /// The volume into which the listed extensions were installed.
-    pub extensions: Option<VolumeId>,
-}
-
-impl Facts {
-    /// Whether people have been in the container that is there.
-    #[must_use]
-    pub fn were_open(&self, seen: &Observed) -> bool {
-        seen.instance.is_some() && self.opened == seen.instance
-    }
-}
-
-/// An image that the runtime has, and the configuration that comes with it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct HeldImage {
-    /// What to start it by, immune to a moving tag.
-    pub image: ImageRef,
-    /// The image's metadata and the repository's configuration as one, with the variables filled in.
-    pub config: Box<Merged>,
-}
-
-/// The volume that holds a checkout, and of what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Populated {
-    /// The workspace volume.
-    pub volume: VolumeId,
-    /// The commit that was checked out into it; people move on from there.
-    pub commit: Option<Commit>,
-    /// The branch that was checked out, if it was one.
-    pub branch: Option<String>,
-    /// The folder or file inside the repository to open.
-    pub path: Option<String>,
-    /// Where its submodules come from, without secrets.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub submodules: Vec<String>,
-}
-
-/// How far the hooks of one container have come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HookFact {
-    /// The container.
-    pub instance: InstanceId,
-    /// The last stage that is done, or failed; every earlier one is done too.
-    pub stage: Stage,
-    /// The start of the container in which a hook exited non-zero: later stages are skipped (Dev
-    /// Container spec, "Lifecycle scripts") until the container is started again, and the failed
-    /// one is not repeated. The reference implementation does the same.
-    pub failed: Option<DateTime<Utc>>,
-}
-
-/// Counts quick deaths in a row, so that a container that cannot live is given up.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Deaths {
-    /// How many so far.
-    pub count: u32,
-    /// The start that the last counted death belongs to, so that one death counts once.
-    pub last: Option<DateTime<Utc>>,
-}
-
-/// When a failed step may be tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retry {
-    /// The step, as [`crate::plan::Step::name`] prints it.
-    pub step: String,
-    /// The code of the failure that it is tried again for.
-    #[serde(default)]
-    pub code: String,
-    /// How many times it was tried.
-    pub attempts: u32,
-    /// Not before this moment.
-    pub not_before: DateTime<Utc>,
-}
-
 /// One person's running or stopped environment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workspace {
@@ -286,66 +177,6 @@ pub struct Workspace {
     pub created_at: DateTime<Utc>,
     /// When its record last changed.
     pub updated_at: DateTime<Utc>,
-}
-
-/// One fact to be recorded by the holder of a workspace's lease.
-///
-/// [`Workspace::apply`] is the only place that turns it into a new record.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Change {
-    /// The step that is about to be taken shows as this phase.
-    Phase(Phase),
-    /// The source was resolved.
-    Resolved(Box<Resolution>),
-    /// The image is there.
-    Image(Box<HeldImage>),
-    /// The image is gone from the runtime: it is pulled or built again, and a spec is made for it.
-    ImageGone,
-    /// What the runtime is asked for.
-    Spec(Box<PodSpec>),
-    /// The volume holds a checkout.
-    Populated(Populated),
-    /// Hooks up to a stage are done in this container.
-    Hooks(HookFact),
-    /// postStartCommand ran for this start.
-    PostStart(InstanceId, DateTime<Utc>),
-    /// postAttachCommand ran for entries up to this moment.
-    Attached(DateTime<Utc>),
-    /// Every service of this container answers.
-    Opened(InstanceId),
-    /// The listed extensions are in this volume, or their failures are on record.
-    Extensions(VolumeId),
-    /// Quick deaths counted so far.
-    Deaths(Deaths),
-    /// A step failed and is tried again later.
-    Retry(Retry),
-    /// A step succeeded after retries.
-    Recovered,
-    /// A step failed for good.
-    Failed(Failure),
-    /// A step of a rebuild failed for good: the workspace is again what it was before.
-    WentBack(Failure),
-    /// What was rebuilt serves; what was before it is not needed any more.
-    Replaced,
-    /// Something went wrong that does not stop the workspace.
-    Warned(Failure),
-}
-
-impl Change {
-    /// Whether the fact belongs to one rebuild and is void after the next.
-    #[must_use]
-    pub const fn is_of_rebuild(&self) -> bool {
-        matches!(
-            self,
-            Self::Resolved(_) | Self::Image(_) | Self::ImageGone | Self::Spec(_) | Self::WentBack(_) | Self::Replaced
-        )
-    }
-
-    /// Whether it is void once the owner has changed their mind.
-    #[must_use]
-    pub const fn is_of_generation(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::WentBack(_) | Self::Retry(_))
-    }
 }
 
 impl Workspace {

@@ -386,7 +386,7 @@ impl<'a> Journey<'a> {
         let limit = retry::limit(self.ws.desired, self.ws.phase, &failure, were_open);
         let may_help = class == Class::Transient || limit.is_none();
         tracing::info!(workspace.id = %self.id(), step, code = failure.code, attempts, "{}", failure.message);
-        self.log.write(stream_of(step), &told(&failure));
+        self.log.write(stream_of(step), &failure.in_one_line());
         if !may_help || limit.is_some_and(|limit| attempts >= limit) {
             let changes = self.given_up(*failure);
             self.record(changes, Vec::new()).await?;
@@ -434,13 +434,6 @@ const fn stream_of(step: &str) -> &str {
         b"hooks" => "hook",
         b"open" | b"extensions" => "ide",
         _ => "container",
-    }
-}
-
-fn told(failure: &Failure) -> String {
-    match &failure.hint {
-        Some(hint) => format!("{}. {hint}", failure.message.trim_end_matches('.')),
-        None => failure.message.clone(),
     }
 }
 
