@@ -10,7 +10,9 @@ use poem::{Endpoint, EndpointExt as _, Request, Response};
 use steading_core::route::Host;
 use steading_gateway::{Gateway, Notice, is_page_wanted};
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::panics::Panics;
@@ -52,10 +54,29 @@ pub async fn listen(address: SocketAddr) -> io::Result<Listening> {
 /// # Errors
 /// When the listener breaks.
 pub async fn serve(listening: Listening, domain: &str, roles: Roles, shutdown: CancellationToken) -> io::Result<()> {
-    let control = roles.control.map(mounts::endpoint);
+    let control =
+        roles.control.map(|app| Elsewhere { endpoint: Arc::new(mounts::endpoint(app)), main: Handle::current() });
     let gateway = roles.gateway.map(|gateway| gateway.with(Panics));
     let endpoint = ByHost { domain: domain.to_owned(), control, gateway };
     steading_gateway::serve(listening.listener, endpoint, DRAIN, shutdown).await
+}
+
+/// Answers on the threads of the whole process: an operation that computes for a while must not hold up the
+/// connections that share its listener's thread.
+struct Elsewhere<E> {
+    endpoint: Arc<E>,
+    main: Handle,
+}
+
+impl<E: Endpoint<Output = Response> + 'static> Endpoint for Elsewhere<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let endpoint = Arc::clone(&self.endpoint);
+        // Whoever goes away takes the operation along, as ever.
+        let answer = AbortOnDropHandle::new(self.main.spawn(async move { endpoint.call(request).await }));
+        answer.await.map_err(poem::error::InternalServerError)?
+    }
 }
 
 /// Sends a request to the control plane or to the gateway.

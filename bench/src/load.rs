@@ -17,7 +17,7 @@ pub struct Load {
     pub request: String,
     /// Connections that are kept open.
     pub connections: u32,
-    /// Requests each second, all connections together.
+    /// Requests each second, all connections together; infinite for one after the other without a pause.
     pub rate: f64,
     /// For how long.
     pub time: Duration,
@@ -57,7 +57,7 @@ async fn connection(load: Load, first: Instant, each: Duration, end: Instant) ->
         stream.write_all(load.request.as_bytes()).await?;
         answer(&mut stream, &mut buffer).await?;
         times.push(begun.elapsed().as_secs_f64() * 1e3);
-        due += each;
+        due = if each.is_zero() { Instant::now() } else { due + each };
     }
     Ok(times)
 }

@@ -9,6 +9,7 @@
 
 mod cache;
 mod directory;
+mod lanes;
 mod proxy;
 mod pulse;
 mod request_id;

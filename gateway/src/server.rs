@@ -27,6 +27,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::lanes::Lanes;
+
 /// The largest request head, and the most that is read ahead of a body.
 const BUFFER: usize = 64 << 10;
 
@@ -63,6 +65,7 @@ where
     let local = listener.local_addr()?;
     let connections = TaskTracker::new();
     let stopping = Arc::new((Notify::new(), AtomicBool::new(false)));
+    let lanes = Lanes::start()?;
     let mut builder = Builder::new();
     builder.half_close(true).max_buf_size(BUFFER).timer(TokioTimer::new()).header_read_timeout(HEAD);
     loop {
@@ -78,19 +81,21 @@ where
             },
             () = shutdown.cancelled() => break,
         };
-        if tune(&socket).is_err() {
-            continue;
-        }
-        let (socket, closing) = HalfClose::new(socket);
+        // The socket is taken from this thread's poller and given to that of its lane.
+        let (Ok(()), Some(place)) = (tune(&socket), lanes.place()) else { continue };
+        let Ok(socket) = socket.into_std() else { continue };
+        let lane = place.handle.clone();
         let endpoint = Arc::clone(&endpoint);
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let endpoint = Arc::clone(&endpoint);
             async move { Ok::<_, Infallible>(endpoint.get_response(from(request, local, remote)).await.into()) }
         });
-        let connection = builder.serve_connection(TokioIo::new(socket), service).with_upgrades();
-        let stopping = stopping.clone();
-        connections.spawn(async move {
-            let mut connection = pin!(connection);
+        let (builder, stopping) = (builder.clone(), stopping.clone());
+        let carry = async move {
+            let _place = place;
+            let Ok(socket) = TcpStream::from_std(socket) else { return };
+            let (socket, closing) = HalfClose::new(socket);
+            let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
             let mut given_up = pin!(closing.given_up());
             let mut stopped = pin!(stopping.0.notified());
             let (mut waits, mut drains) = (false, false);
@@ -114,7 +119,8 @@ where
                 if closing.ended.load(Ordering::Relaxed) { given_up.as_mut().poll(cx) } else { Poll::Pending }
             })
             .await;
-        });
+        };
+        connections.spawn_on(carry, &lane);
     }
     stopping.1.store(true, Ordering::Release);
     stopping.0.notify_waiters();

@@ -87,10 +87,12 @@ async fn connections_into_the_workspace_are_used_again_until_it_changes() {
         let request = world.ours("/count").method(method).body(body).unwrap();
         assert_eq!(text(world.send(request).await).await, body.len().to_string());
     }
-    assert_eq!(world.dialled(), 1);
+    // Each thread has its own; the client may have come over several connections.
+    let before = world.dialled();
+    assert!(before <= std::thread::available_parallelism().unwrap().get(), "{before} connections");
     world.change(|_| {}).await;
     assert_eq!(world.send(world.ours("/count").body("").unwrap()).await.status(), 200);
-    assert_eq!(world.dialled(), 2);
+    assert_eq!(world.dialled(), before + 1);
 }
 
 /// Answers one request on each connection as if it would answer more, then hangs up on the next.

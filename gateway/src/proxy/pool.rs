@@ -8,6 +8,7 @@ use steading_core::WorkspaceId;
 
 use super::line::Line;
 use crate::cache::lock;
+use crate::lanes;
 
 /// A port of a workspace.
 pub type Door = (WorkspaceId, u16);
@@ -15,15 +16,14 @@ pub type Door = (WorkspaceId, u16);
 /// The most that wait at one door; more than that are closed after use.
 const MOST_AT_DOOR: usize = 64;
 
-/// The most that wait in all.
+/// The most that wait on one lane.
 const MOST: usize = 1024;
 
 /// How long one waits.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Connections that wait for the next request.
-#[derive(Default)]
-pub struct Pool(Mutex<Idle>);
+/// Connections that wait for the next request, each on the lane that opened it.
+pub struct Pool(Box<[Mutex<Idle>]>);
 
 #[derive(Default)]
 struct Idle {
@@ -35,7 +35,7 @@ struct Idle {
 impl Pool {
     /// A pool that closes what waited too long, until it is dropped.
     pub fn new() -> Arc<Self> {
-        let pool = Arc::new(Self::default());
+        let pool = Arc::new(Self((0..lanes::count()).map(|_| Mutex::default()).collect()));
         let weak: Weak<Self> = Arc::downgrade(&pool);
         tokio::spawn(async move {
             let mut tick = tokio::time::interval(LONGEST / 6);
@@ -59,7 +59,7 @@ impl Pool {
     }
 
     fn pop(&self, door: Door) -> Option<Line> {
-        let mut idle = lock(&self.0);
+        let mut idle = lock(self.here());
         let (line, _) = idle.doors.get_mut(&door)?.pop()?;
         idle.count -= 1;
         Some(line)
@@ -67,7 +67,7 @@ impl Pool {
 
     /// Keeps a connection for later, if there is room.
     pub fn put(&self, door: Door, line: Line) {
-        let mut idle = lock(&self.0);
+        let mut idle = lock(self.here());
         if idle.count >= MOST {
             return;
         }
@@ -84,15 +84,21 @@ impl Pool {
     }
 
     fn keep(&self, which: impl Fn(&Door, &Instant) -> bool) {
-        let mut gone = Vec::new();
-        let mut idle = lock(&self.0);
-        idle.doors.retain(|door, waiting| {
-            gone.extend(waiting.extract_if(.., |(_, since)| !which(door, since)));
-            !waiting.is_empty()
-        });
-        idle.count -= gone.len();
-        drop(idle);
-        // Closing a connection may run code of the runtime's: not under the lock.
-        drop(gone);
+        for lane in &self.0 {
+            let mut gone = Vec::new();
+            let mut idle = lock(lane);
+            idle.doors.retain(|door, waiting| {
+                gone.extend(waiting.extract_if(.., |(_, since)| !which(door, since)));
+                !waiting.is_empty()
+            });
+            idle.count -= gone.len();
+            drop(idle);
+            // Closing a connection may run code of the runtime's: not under the lock.
+            drop(gone);
+        }
+    }
+
+    fn here(&self) -> &Mutex<Idle> {
+        &self.0[lanes::here() % self.0.len()]
     }
 }
