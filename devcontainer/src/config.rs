@@ -9,7 +9,9 @@ use crate::{
     scenario::Scenario,
 };
 
-pub(crate) use legacy::truthy;
+pub(crate) use check::{Checker, short};
+pub(crate) use legacy::{move_editor_properties, truthy};
+pub(crate) use vocabulary::Form;
 
 mod check;
 mod legacy;

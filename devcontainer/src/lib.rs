@@ -18,6 +18,7 @@ pub mod config_hash;
 pub mod diagnostic;
 pub mod discover;
 pub mod dockerfile;
+pub mod feature;
 pub mod host;
 pub mod identity;
 pub mod jsonc;

@@ -13,6 +13,10 @@ use crate::{
     workspace::{self, Workspace},
 };
 
+mod features;
+
+pub use features::{features_configuration, install_order};
+
 /// A configuration of a folder on this machine, ready to be merged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
@@ -96,11 +100,12 @@ pub fn merged_configuration(config: &DevContainer, below: &[Layer]) -> Value {
     Value::Object(map)
 }
 
-/// The layers of a base image as they enter a merge: with the variables of the folder filled in.
+/// The layers below the file as they enter a merge, the base image's and the Features': with the variables
+/// of the folder filled in.
 ///
 /// # Errors
 /// See [`VariableError`].
-pub fn image_layers(read: &Read, layers: &[Layer]) -> Result<Vec<Layer>, VariableError> {
+pub fn layers_below(read: &Read, layers: &[Layer]) -> Result<Vec<Layer>, VariableError> {
     layers
         .iter()
         .filter(|layer| !matches!(layer.origin, Origin::File(_)))

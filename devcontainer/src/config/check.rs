@@ -16,7 +16,7 @@ use crate::{
 const MAX_FINDINGS: usize = 100;
 
 pub(super) fn check(file: &str, text: &str, root: &Node, map: &Map<String, Value>) -> Vec<Diagnostic> {
-    let mut checker = Checker { file, text, findings: Vec::new() };
+    let mut checker = Checker::new(file, text);
     checker.members(root, PROPERTIES, "");
     if let Some(build) = root.member("build") {
         checker.members(&build.node, BUILD, "build.");
@@ -26,14 +26,24 @@ pub(super) fn check(file: &str, text: &str, root: &Node, map: &Map<String, Value
     checker.findings
 }
 
-struct Checker<'a> {
+/// Compares a file with a vocabulary.
+pub(crate) struct Checker<'a> {
     file: &'a str,
     text: &'a str,
     findings: Vec<Diagnostic>,
 }
 
-impl Checker<'_> {
-    fn say(&mut self, finding: Diagnostic, start: usize, end: usize) {
+impl<'a> Checker<'a> {
+    pub(crate) const fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, text, findings: Vec::new() }
+    }
+
+    pub(crate) fn findings(self) -> Vec<Diagnostic> {
+        self.findings
+    }
+
+    /// Adds a finding about the bytes `start..end`.
+    pub(crate) fn say(&mut self, finding: Diagnostic, start: usize, end: usize) {
         if self.findings.len() < MAX_FINDINGS {
             let span = crate::diagnostic::Span::locate(self.text, start, end);
             self.findings.push(finding.at(Some(span)));
@@ -46,7 +56,8 @@ impl Checker<'_> {
         self.say(finding, node.start, node.end);
     }
 
-    fn members(&mut self, object: &Node, known: &[(&str, Form)], prefix: &str) {
+    /// Checks the members of an object; `prefix` stands before their names in messages.
+    pub(crate) fn members(&mut self, object: &Node, known: &[(&str, Form)], prefix: &str) {
         for member in object.members() {
             let name = format!("{prefix}{}", short(&member.name));
             match known.iter().find(|(known, _)| *known == member.name) {
@@ -296,7 +307,8 @@ impl Checker<'_> {
     }
 }
 
-fn short(name: &str) -> String {
+/// A name from a stranger, short enough for a message.
+pub(crate) fn short(name: &str) -> String {
     name.chars().take(60).collect()
 }
 

@@ -5,8 +5,21 @@ use serde_json::{Map, Value};
 /// Moves `extensions`, `settings` and `devPort` into `customizations.vscode`. Old extensions
 /// follow the new ones, and new settings win over old ones, as in the reference.
 pub(crate) fn move_old_properties(mut map: Map<String, Value>) -> Map<String, Value> {
+    map = move_editor_properties(map);
+    let mut vscode = child(map.get("customizations"), "vscode");
+    if !vscode.contains_key("devPort")
+        && let Some(port) = map.shift_remove("devPort")
+    {
+        vscode.insert("devPort".to_owned(), port);
+        set_vscode(&mut map, vscode);
+    }
+    map
+}
+
+/// Moves `extensions` and `settings` only, which is what the reference does for Features.
+pub(crate) fn move_editor_properties(mut map: Map<String, Value>) -> Map<String, Value> {
     let wanted = |map: &Map<String, Value>, key: &str| map.get(key).is_some_and(truthy);
-    if !wanted(&map, "extensions") && !wanted(&map, "settings") && !map.contains_key("devPort") {
+    if !wanted(&map, "extensions") && !wanted(&map, "settings") {
         return map;
     }
     let mut vscode = child(map.get("customizations"), "vscode");
@@ -20,15 +33,14 @@ pub(crate) fn move_old_properties(mut map: Map<String, Value>) -> Map<String, Va
         settings.extend(as_map(vscode.get("settings").cloned()));
         vscode.insert("settings".to_owned(), Value::Object(settings));
     }
-    if !vscode.contains_key("devPort")
-        && let Some(port) = map.shift_remove("devPort")
-    {
-        vscode.insert("devPort".to_owned(), port);
-    }
+    set_vscode(&mut map, vscode);
+    map
+}
+
+fn set_vscode(map: &mut Map<String, Value>, vscode: Map<String, Value>) {
     let mut customizations = as_map(map.get("customizations").cloned());
     customizations.insert("vscode".to_owned(), Value::Object(vscode));
     map.insert("customizations".to_owned(), Value::Object(customizations));
-    map
 }
 
 /// Whether JavaScript would take a value for true.

@@ -2,7 +2,7 @@
 
 /// The forms a value can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// Anything; opaque to the specification.
     Any,
     /// A string.
