@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use git2::{
     AutotagOption, CertificateCheckStatus, Cred, CredentialType, Direction, ErrorClass, ErrorCode, FetchOptions,
@@ -207,7 +208,7 @@ impl Call {
             }
             !self.reporter.is_cancelled()
         });
-        let shown = Cell::new(0);
+        let shown = Cell::new((0, Instant::now()));
         callbacks.transfer_progress(move |progress| {
             if self.reporter.is_cancelled() {
                 blame.set(GitError::Cancelled);
@@ -218,10 +219,11 @@ impl Call {
                 return false;
             }
             let tenth = progress.received_objects() * 10 / progress.total_objects().max(1);
-            if tenth > shown.get() {
-                shown.set(tenth);
-                let mib = progress.received_bytes() >> 20;
-                self.reporter.line(format!("Received {tenth}0 % of {} objects, {mib} MiB", progress.total_objects()));
+            let (before, at) = shown.get();
+            if is_worth_telling(tenth, before, at.elapsed()) {
+                shown.set((tenth, Instant::now()));
+                let (all, size) = (progress.total_objects(), size(progress.received_bytes()));
+                self.reporter.line(format!("Received {tenth}0 % of {all} objects, {size}"));
             }
             true
         });
@@ -282,5 +284,31 @@ impl Blame {
 
     fn take(&self) -> Option<GitError> {
         self.0.borrow_mut().take()
+    }
+}
+
+/// Whether to say how many tenths there are: the last always, and those before it not more often than each second,
+/// so that a quick transfer is one line.
+fn is_worth_telling(tenth: usize, before: usize, since: Duration) -> bool {
+    tenth > before && (tenth == 10 || since >= Duration::from_secs(1))
+}
+
+fn size(bytes: usize) -> String {
+    match bytes >> 20 {
+        0 => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        mib => format!("{mib} MiB"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quick_transfer_is_one_line_and_a_slow_one_goes_on_telling() {
+        let (quick, slow) = (Duration::from_millis(1), Duration::from_secs(1));
+        assert!(is_worth_telling(10, 0, quick) && is_worth_telling(1, 0, slow));
+        assert!(!is_worth_telling(9, 1, quick) && !is_worth_telling(1, 1, slow));
+        assert_eq!([size(0), size(1), size(3 << 20)], ["0 KiB", "1 KiB", "3 MiB"]);
     }
 }
