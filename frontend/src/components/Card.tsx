@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { useLayoutEffect, useRef, type ReactNode } from "react";
 import type { Problem } from "../api/problem";
 import type { Diagnostic, Failure } from "../api/types";
 
@@ -6,6 +6,8 @@ interface CardProps {
   tone: "danger" | "warning" | "info";
   title: string;
   code?: string | undefined;
+  /** The request, to find it in the server's log. */
+  request?: string | undefined;
   hint?: string | null | undefined;
   /** Read aloud as soon as it appears. */
   alert?: boolean;
@@ -16,23 +18,39 @@ interface CardProps {
 const WORDS = { danger: "Error", warning: "Warning", info: "Note" };
 
 /** Something that a person should know: what it is, what to do, and a code to search for. */
-export function Card({ tone, title, code, hint, alert = false, children, actions }: CardProps) {
+export function Card({ tone, title, code, request, hint, alert = false, children, actions }: CardProps) {
   return (
     <section className={`card card-${tone}`} role={alert ? "alert" : undefined}>
       <p className="card-title">
         <span className="visually-hidden">{WORDS[tone]}: </span>
-        {withCode(title)}
+        {withCode(sentence(title))}
       </p>
       {hint && <p className="card-hint">{withCode(hint)}</p>}
       {children}
       {(code || actions) && (
         <div className="card-foot">
           {actions}
-          {code && <code className="card-code">{code}</code>}
+          {code && (
+            <span className="card-code">
+              <code>{code}</code>
+              {request && (
+                <>
+                  {" · request "}
+                  <code>{request}</code>
+                </>
+              )}
+            </span>
+          )}
         </div>
       )}
     </section>
   );
+}
+
+/** The first line of a message with a capital at its beginning, unless it begins with a name. */
+export function sentence(message: string): string {
+  const [line = ""] = message.split("\n", 1);
+  return line.replace(/^[a-z](?=[a-z]* )/, (letter) => letter.toUpperCase());
 }
 
 /** Text in which `…` is shown as code. */
@@ -48,15 +66,10 @@ export function ProblemCard({ problem, actions }: { problem: Problem; actions?: 
       title={problem.message}
       hint={problem.hint}
       code={problem.code}
+      request={problem.requestId}
       alert
       actions={actions}
-    >
-      {problem.requestId && (
-        <p className="card-request">
-          Request <code>{problem.requestId}</code>
-        </p>
-      )}
-    </Card>
+    />
   );
 }
 
@@ -68,22 +81,30 @@ interface FailureProps {
 
 /** What went wrong with a workspace, with the output that explains it. */
 export function FailureCard({ failure, tone = "danger", actions }: FailureProps) {
+  const { message, hint, code } = failure;
+  // What follows the first line of a message is output, too.
+  const output = failure.output ?? message.split("\n").slice(1).join("\n");
   return (
-    <Card
-      tone={tone}
-      title={failure.message}
-      hint={failure.hint}
-      code={failure.code}
-      alert={tone === "danger"}
-      actions={actions}
-    >
-      {failure.output && (
-        <details className="card-output" open={tone === "danger"}>
-          <summary>Last output</summary>
-          <pre tabIndex={0}>{failure.output}</pre>
-        </details>
-      )}
+    <Card tone={tone} title={message} hint={hint} code={code} alert={tone === "danger"} actions={actions}>
+      {output && <Output text={output} isOpen={tone === "danger"} />}
     </Card>
+  );
+}
+
+/** The last lines of some output, from its end: there it says what went wrong. */
+function Output({ text, isOpen }: { text: string; isOpen: boolean }) {
+  const box = useRef<HTMLPreElement>(null);
+  const toEnd = (): void => {
+    if (box.current) box.current.scrollTop = box.current.scrollHeight;
+  };
+  useLayoutEffect(toEnd, [text]);
+  return (
+    <details className="card-output" open={isOpen} onToggle={toEnd}>
+      <summary>Last output</summary>
+      <pre ref={box} tabIndex={0}>
+        {text}
+      </pre>
+    </details>
   );
 }
 

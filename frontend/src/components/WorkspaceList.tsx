@@ -8,7 +8,7 @@ import { navigate, useLocation } from "../router";
 import { enterPath } from "../workspace/operations";
 import { isMoving } from "../workspace/phases";
 import { shortSource } from "../workspace/source";
-import { ProblemCard, withCode } from "./Card";
+import { ProblemCard, sentence, withCode } from "./Card";
 import { useRowFocus } from "./focus";
 import { Link } from "./Link";
 import { PhaseBadge } from "./PhaseBadge";
@@ -129,7 +129,7 @@ function Row({ item, onChanged, onProblem }: RowProps) {
         <span className="row-source" title={item.source}>
           {shortSource(item.source)}
         </span>
-        {item.failure && <span className="row-failure">{withCode(item.failure.message)}</span>}
+        {item.failure && <span className="row-failure">{withCode(sentence(item.failure.message))}</span>}
       </div>
       <PhaseBadge phase={phase} />
       <time className="row-age" dateTime={item.created_at} title={new Date(item.created_at).toLocaleString()}>

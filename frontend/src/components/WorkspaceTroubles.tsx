@@ -4,6 +4,7 @@ import type { Workspace, WorkspaceEvent } from "../api/types";
 import { sinceWanted } from "../workspace/phases";
 import { told } from "../workspace/story";
 import { Card, FailureCard } from "./Card";
+import { Link } from "./Link";
 import { WorkspaceActions } from "./WorkspaceActions";
 
 interface Props {
@@ -23,12 +24,20 @@ export function WorkspaceTroubles({ workspace, events, onRetried, onProblem }: P
         <FailureCard
           failure={failure}
           actions={
-            <WorkspaceActions
-              workspace={workspace}
-              only={["start"]}
-              onDone={onRetried}
-              onProblem={onProblem}
-            />
+            <>
+              <WorkspaceActions
+                workspace={workspace}
+                only={["start"]}
+                onDone={onRetried}
+                onProblem={onProblem}
+              />
+              {failure.step === "resolve" && (
+                // What a workspace is made from never changes; trying again does not mend a wrong name.
+                <Link className="button" href={`/new?url=${encodeURIComponent(workspace.source)}`}>
+                  Change URL or branch
+                </Link>
+              )}
+            </>
           }
         />
       )}
