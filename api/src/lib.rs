@@ -7,14 +7,17 @@
 pub mod app;
 pub mod assets;
 pub mod auth;
+pub mod body;
 pub mod caller;
 pub mod creation;
 pub mod exec;
 pub mod idempotency;
+pub mod inquiry;
 pub mod listening;
 pub mod mounts;
 pub mod panics;
 pub mod problem;
+pub mod rebuild;
 pub mod request_id;
 pub mod routes;
 pub mod serve;

@@ -4,6 +4,7 @@ pub mod event;
 pub mod exec;
 pub mod port;
 pub mod prebuild;
+pub mod refs;
 pub mod resolution;
 pub mod token;
 pub mod workspace;

@@ -47,8 +47,8 @@ pub enum Command {
     Stop(ChangeArgs),
     /// Start a stopped workspace, or try again what failed.
     Start(ChangeArgs),
-    /// Replace the container by one from today's configuration. The repository stays as it is.
-    Rebuild(ChangeArgs),
+    /// Replace the container by one from today's configuration, or from another one. The repository stays as it is.
+    Rebuild(RebuildArgs),
     /// Delete a workspace: container, volumes and records.
     Rm(RemoveArgs),
     /// Manage API tokens.
@@ -173,6 +173,16 @@ pub struct ChangeArgs {
     pub detach: bool,
     #[command(flatten)]
     pub client: ClientArgs,
+}
+
+/// `steading rebuild`.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct RebuildArgs {
+    #[command(flatten)]
+    pub change: ChangeArgs,
+    /// Another configuration of the repository, by its path in it. It stays chosen for later rebuilds.
+    #[arg(long)]
+    pub config: Option<String>,
 }
 
 /// `steading rm`.

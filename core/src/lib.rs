@@ -14,6 +14,7 @@ pub mod failure;
 pub mod fault;
 pub mod id;
 pub mod image;
+pub mod inquiry;
 pub mod log;
 pub mod plan;
 pub mod pod;

@@ -14,7 +14,7 @@ pub enum Job {
         /// Which.
         workspace: WorkspaceId,
     },
-    /// Answer a question of `POST /v1/resolve`.
+    /// Answer a question of the API ([`crate::inquiry::Inquiry`]).
     Resolve {
         /// Which.
         inquiry: InquiryId,

@@ -84,7 +84,26 @@ pub enum ImageSource {
     },
 }
 
+/// The one of several configurations that is meant: by its path in the repository, or by the name of its folder
+/// below `.devcontainer`.
+#[must_use]
+pub fn choose<'a>(choices: &'a [String], wished: &str) -> Option<&'a String> {
+    let plain = wished.trim().trim_start_matches("./").trim_matches('/');
+    let by_name = format!(".devcontainer/{plain}/devcontainer.json");
+    choices.iter().find(|choice| **choice == plain || **choice == by_name)
+}
+
 impl Resolution {
+    /// The configuration it comes from, by its path in the repository; none for a template.
+    #[must_use]
+    pub fn configuration(&self) -> Option<&str> {
+        match &self.kind {
+            ResolutionKind::Prebuilt { path, .. } => path.as_deref(),
+            ResolutionKind::Devcontainer { path } => Some(path),
+            ResolutionKind::Template { .. } => None,
+        }
+    }
+
     /// The name of the way it was resolved: `prebuilt`, `devcontainer` or `template`.
     #[must_use]
     pub const fn kind_name(&self) -> &'static str {
@@ -96,21 +115,18 @@ impl Resolution {
     }
 }
 
-/// A question: what would become of this source? Stored as JSON; a worker answers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inquiry {
-    /// What was pasted.
-    pub source: crate::source::Source,
-    /// What was asked for beside it.
-    pub wishes: crate::workspace::Wishes,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The answer to an [`Inquiry`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// This is what would happen.
-    Resolved(Box<Resolution>),
-    /// This is what would go wrong.
-    Failed(crate::failure::Failure),
+    #[test]
+    fn a_configuration_is_meant_by_its_path_or_its_name() {
+        let choices = [".devcontainer/a/devcontainer.json", ".devcontainer.json"].map(str::to_owned);
+        for (wished, place) in
+            [("a", Some(0)), (" ./.devcontainer/a/devcontainer.json", Some(0)), ("b", None), ("", None)]
+        {
+            assert_eq!(choose(&choices, wished), place.map(|place: usize| &choices[place]), "{wished}");
+        }
+        assert_eq!(choose(&choices, "/.devcontainer.json"), Some(&choices[1]));
+    }
 }

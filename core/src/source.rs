@@ -46,6 +46,19 @@ pub struct GitSource {
     pub path: Option<String>,
 }
 
+/// The branches and tags of a repository, by their short names.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RefNames {
+    /// The branch that is taken where none is named.
+    pub default: Option<String>,
+    /// Branches; the default one first, then by name.
+    pub branches: Vec<String>,
+    /// Tags; the newest version first.
+    pub tags: Vec<String>,
+    /// Whether there are more than these.
+    pub is_cut: bool,
+}
+
 /// Which revision of a repository is meant, before it is pinned to a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "value", rename_all = "kebab-case")]

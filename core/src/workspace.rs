@@ -14,6 +14,7 @@ pub use self::facts::{Deaths, Facts, HeldImage, HookFact, Last, Populated, Retry
 use crate::failure::Failure;
 use crate::id::{PoolId, UserId, WorkspaceId};
 use crate::pod::PodSpec;
+use crate::resolution::Resolution;
 use crate::runtime::RuntimeId;
 use crate::slug::Slug;
 use crate::source::Source;
@@ -227,6 +228,7 @@ impl Workspace {
             return;
         };
         self.facts.root = Some(last.spec.workspace_root.clone());
+        self.wishes = last.wishes;
         self.facts.resolution = Some(last.resolution);
         self.facts.image = Some(last.image);
         self.facts.extensions = last.extensions;
@@ -288,7 +290,23 @@ impl Workspace {
             && !failed
             && self.facts.last.is_none()
         {
-            self.facts.last = Some(Box::new(Last { phase, resolution, image, spec, extensions }));
+            let wishes = self.wishes.clone();
+            self.facts.last = Some(Box::new(Last { phase, wishes, resolution, image, spec, extensions }));
         }
+    }
+
+    /// The same from another configuration of the repository, whatever was wished for before. It stays chosen
+    /// unless this rebuild fails.
+    pub fn want_rebuild_from(&mut self, config: String) {
+        self.want_rebuild();
+        if self.desired != Desired::Deleted {
+            self.wishes = Wishes { config: Some(config), template: None };
+        }
+    }
+
+    /// What the source is, or was before the rebuild that is under way.
+    #[must_use]
+    pub fn resolution_in_use(&self) -> Option<&Resolution> {
+        self.facts.resolution.as_ref().or_else(|| self.facts.last.as_deref().map(|last| &last.resolution))
     }
 }

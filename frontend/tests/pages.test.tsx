@@ -91,6 +91,8 @@ let list: (typeof FOX)[] | undefined;
 let signedIn: boolean;
 let sent: string[];
 let printed: Printed[];
+let configurations: { items: string[]; used: string | null };
+let rebuilds: unknown[];
 
 function json(body: unknown, status = 200): Response {
   const type = status < 400 ? "application/json" : "application/problem+json";
@@ -119,6 +121,8 @@ async function server(input: Request | string, init?: RequestInit): Promise<Resp
   if (call === "GET /v1/tokens") return json({ items: [] });
   if (call === "POST /v1/tokens") return json({ id: "tok_1", token: "std_secret" }, 201);
   if (path.endsWith("/logs")) return logAfter(Number(searchParams.get("after")));
+  if (path.endsWith("/configurations")) return json(configurations);
+  if (path.endsWith("/rebuild")) rebuilds.push(await request.json());
   if (path.includes("/ports")) return json({ items: [PORT, SILENT] });
   if (path === `/v1/workspaces/${FOX.slug}/start`)
     workspace = { ...workspace, phase: "pending", desired: "running", failure: null };
@@ -136,6 +140,8 @@ beforeEach(() => {
   signedIn = true;
   sent = [];
   printed = [];
+  configurations = { items: ["a/devcontainer.json"], used: "a/devcontainer.json" };
+  rebuilds = [];
   FakeSource.all = [];
   vi.mocked(router.leave).mockReset();
   vi.stubGlobal("EventSource", FakeSource);
@@ -186,6 +192,25 @@ describe("a workspace's page", () => {
     printed.push({ stream: "pull", text: "it moves" });
     await say({ event: "wanted", detail: { desired: "running" } });
     expect(await screen.findByText("it moves")).toBeVisible();
+  });
+
+  it("rebuilds from what it is made from, or from another configuration", async () => {
+    workspace = { ...FOX, phase: "running" };
+    await open(`/workspaces/${FOX.slug}`);
+    const rebuild = async (choice?: string): Promise<void> => {
+      await userEvent.click(await screen.findByRole("button", { name: "Rebuild" }));
+      if (choice) await userEvent.click(await screen.findByRole("radio", { name: choice }));
+      await userEvent.click(screen.getByRole("button", { name: "Rebuild it" }));
+    };
+    await rebuild();
+    await waitFor(() => expect(rebuilds).toEqual([{}]));
+    configurations.items.push("b/devcontainer.json");
+    await rebuild("b/devcontainer.json");
+    await waitFor(() => expect(rebuilds).toEqual([{}, { config: "b/devcontainer.json" }]));
+    configurations.used = null;
+    await rebuild("As before");
+    await waitFor(() => expect(rebuilds).toHaveLength(3));
+    expect(rebuilds[2]).toEqual({});
   });
 
   it("tells a failure with hint, code and output, and tries again", async () => {

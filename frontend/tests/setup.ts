@@ -12,6 +12,7 @@ HTMLDialogElement.prototype.showModal ??= function (this: HTMLDialogElement) {
 HTMLDialogElement.prototype.close ??= function (this: HTMLDialogElement) {
   this.open = false;
 };
+Element.prototype.scrollIntoView ??= () => undefined;
 window.matchMedia ??= (query: string) =>
   ({
     matches: false,

@@ -80,6 +80,8 @@ beforeEach(() => {
     new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json" } });
   replies = {
     "/v1/resolve": () => json(RESOLUTION),
+    "/v1/refs": () =>
+      json({ default: "main", branches: ["main", "dev", "fix/main"], tags: ["v2", "dev"], more: false }),
     "/v1/templates": () => json({ items: [{ id: "rust", name: "Rust", description: "Cargo and friends." }] }),
     "/v1/workspaces": () => json({ slug: "quiet-fox-7k2p" }, 201),
   };
@@ -152,6 +154,49 @@ describe("the URL box", () => {
     await userEvent.clear(screen.getByLabelText("Git URL"));
     await userEvent.paste("https://h/a/other");
     expect(screen.getByLabelText(/Branch/)).toHaveValue("");
+  });
+
+  it("suggests branches and tags, the default one marked, and takes one by keyboard", async () => {
+    render(<UrlBox initial={{ ...EMPTY, source: "https://h/a/b#dev" }} />);
+    const box = screen.getByRole("combobox", { name: /Branch/ });
+    await waitFor(() =>
+      expect(asked("/v1/refs").map((one) => one.body)).toEqual([{ source: "https://h/a/b" }]),
+    );
+    await waitFor(() => expect(box).toHaveAttribute("placeholder", "main"));
+    await userEvent.click(box);
+    const list = await screen.findByRole("listbox", { name: "Branches and tags" });
+    const names = () =>
+      within(list)
+        .getAllByRole("option")
+        .map((option) => option.textContent);
+    expect(names()).toEqual(["main default", "dev ", "fix/main ", "v2 tag"]);
+    await userEvent.type(box, "MA");
+    expect(names()).toEqual(["main default", "fix/main "]);
+    await userEvent.keyboard("{ArrowDown}{ArrowDown}");
+    const second = within(list).getByRole("option", { selected: true });
+    expect(second).toHaveTextContent("fix/main");
+    expect(box).toHaveAttribute("aria-activedescendant", second.id);
+    await userEvent.keyboard("{Enter}");
+    expect(box).toHaveValue("fix/main");
+    expect(screen.queryByRole("listbox")).toBeNull();
+    expect(asked("/v1/workspaces")).toHaveLength(0);
+  });
+
+  it("closes the suggestions without taking one, and takes anything that is typed", async () => {
+    render(<UrlBox initial={{ ...EMPTY, source: "https://h/a/b" }} />);
+    const box = screen.getByRole("combobox", { name: /Branch/ });
+    await userEvent.type(box, "v");
+    await userEvent.click(await screen.findByRole("option", { name: "v2 tag" }));
+    expect(box).toHaveValue("v2");
+    await userEvent.clear(box);
+    await userEvent.type(box, "d{ArrowDown}{Escape}");
+    expect(screen.queryByRole("listbox")).toBeNull();
+    expect(box).toHaveValue("d");
+    await userEvent.clear(box);
+    await userEvent.type(box, "1a2b3c4");
+    expect(screen.queryByRole("listbox")).toBeNull();
+    await userEvent.click(screen.getByRole("button", { name: "Create workspace" }));
+    await waitFor(() => expect(asked("/v1/workspaces")[0]?.body).toMatchObject({ reference: "1a2b3c4" }));
   });
 
   it("makes a workspace and goes there", async () => {

@@ -13,7 +13,7 @@ use devcontainer::{Diagnostic, Severity};
 use git2::Repository;
 use steading_core::config::{Config, Source as SourceConfig};
 use steading_core::log::LogSink;
-use steading_core::source::{Commit, GitSource, GitUrl, Reference};
+use steading_core::source::{Commit, GitSource, GitUrl, RefNames, Reference};
 
 use crate::error::GitError;
 use crate::report::blocking;
@@ -145,6 +145,14 @@ impl Git {
                 Ok(Pinned::at(self.find(source, &digits, log).await?, found.or_else(path)))
             }
         }
+    }
+
+    /// The branches and tags that a source's repository has. Asks the remote once.
+    ///
+    /// # Errors
+    /// See [`GitError`].
+    pub async fn names(&self, source: &GitSource, log: &dyn LogSink) -> Result<RefNames, GitError> {
+        Ok(self.refs(&source.url, log).await?.names())
     }
 
     /// The files of a commit. Its history is not fetched for them.

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use steading_core::config::Config;
 use steading_core::log::LogSink;
 use steading_core::prebuild::{Prebuild, repository_key};
-use steading_core::resolution::{ImageSource, Resolution, ResolutionKind};
+use steading_core::resolution::{ImageSource, Resolution, ResolutionKind, choose};
 use steading_core::source::{Commit, GitSource};
 use steading_core::workspace::Wishes;
 use steading_core::{ImageRef, Source};
@@ -163,6 +163,26 @@ impl Resolver {
         let resolution = self.resolve_tree(git, tree, place, wishes, prebuilt).await?;
         log.write("resolve", &resolution.because);
         Ok(resolution)
+    }
+
+    /// The configurations of a repository, by their paths: at a commit, or where the source points.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    pub async fn configurations(
+        &self,
+        git: &GitSource,
+        commit: Option<&Commit>,
+        log: &dyn LogSink,
+    ) -> Result<Vec<String>, ResolveError> {
+        let tree = match commit {
+            Some(commit) => self.git.tree(git, commit, log).await?,
+            None => {
+                let pinned = self.git.pin(git, log).await?;
+                self.git.tree_at(git, &pinned.commit, pinned.full_ref.as_deref(), log).await?
+            }
+        };
+        tokio::task::spawn_blocking(move || discover(&tree)).await.map_err(|_| ResolveError::BrokeOff)
     }
 
     async fn resolve_tree(
@@ -337,9 +357,7 @@ fn resolution(
 /// The configuration to use: the wished one, else the first.
 fn chosen(choices: &[String], wishes: &Wishes) -> Result<Option<String>, ResolveError> {
     let Some(wished) = &wishes.config else { return Ok(choices.first().cloned()) };
-    let plain = wished.trim_start_matches("./").trim_matches('/');
-    let by_name = format!(".devcontainer/{plain}/devcontainer.json");
-    match choices.iter().find(|choice| **choice == plain || **choice == by_name) {
+    match choose(choices, wished) {
         Some(choice) => Ok(Some(choice.clone())),
         None => Err(ResolveError::NoConfig { wished: wished.clone(), choices: choices.to_vec() }),
     }

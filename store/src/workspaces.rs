@@ -13,7 +13,7 @@ use sea_orm::{
     QueryFilter as _, QuerySelect as _,
 };
 use steading_core::event::EventKind;
-use steading_core::workspace::{Change, Wishes};
+use steading_core::workspace::Change;
 use steading_core::{Desired, Slug, Workspace, WorkspaceId};
 
 use crate::Store;
@@ -93,11 +93,11 @@ impl Workspaces<'_> {
         .await
     }
 
-    /// Its owner chooses another configuration or template; it counts from the next rebuild.
-    pub async fn set_wishes(&self, id: WorkspaceId, wishes: Wishes) -> Result<Workspace, StoreError> {
+    /// The same from another configuration of the repository, by its path in it.
+    pub async fn want_rebuild_from(&self, id: WorkspaceId, config: String) -> Result<Workspace, StoreError> {
         self.change_mind(id, Desired::Running, |ws| {
-            ws.wishes = wishes;
-            None
+            ws.want_rebuild_from(config);
+            Some(EventKind::Wanted { desired: Desired::Running, rebuild: true })
         })
         .await
     }

@@ -2,12 +2,13 @@
 //
 //   LINK     the one-time sign-in link
 //   RUNNING  a Git URL that comes to run     FAILING   one that does not
+//   SEVERAL  one with the configurations a and b
 //   SHOTS, CHROMIUM   as in support.mjs
 
 import { readFileSync } from "node:fs";
 import { api, clear, make, say, shot, story, until } from "./support.mjs";
 
-const { LINK, RUNNING, FAILING } = process.env;
+const { LINK, RUNNING, FAILING, SEVERAL } = process.env;
 const AXE = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 // In between there is nothing of its own to judge, but to look at.
 const WIDTHS = process.env.SHOTS ? [390, 768, 1280] : [390, 1280];
@@ -44,9 +45,26 @@ await story(async (context, browser) => {
   await api(page, "POST", `/workspaces/${stopped}/stop`);
   await until(page, stopped, "stopped");
   const failed = await make(page, FAILING, "failed");
+  const several = await make(page, SEVERAL, "running");
 
   const views = {
     home: ["/", (view) => view.getByRole("link", { name: failed }).waitFor()],
+    branches: [
+      `/new?url=${encodeURIComponent(RUNNING)}`,
+      async (view) => {
+        const box = view.getByRole("combobox", { name: /Branch/ });
+        await box.click();
+        await view.getByRole("option", { name: "main default" }).waitFor();
+        await view.keyboard.press("ArrowDown");
+      },
+    ],
+    rebuild: [
+      `/workspaces/${several}`,
+      async (view) => {
+        await view.getByRole("button", { name: "Rebuild" }).click();
+        await view.getByRole("radio", { name: /\/b\// }).waitFor();
+      },
+    ],
     new: [
       `/new?url=${encodeURIComponent(RUNNING)}`,
       (view) => view.getByRole("region", { name: "What will be used" }).getByText("devcontainer.json").first().waitFor(),
@@ -82,6 +100,6 @@ await story(async (context, browser) => {
       await outside.close();
     }
   }
-  await clear(page, [running, stopped, failed]);
+  await clear(page, [running, stopped, failed, several]);
   if (wrong.length > 0) throw new Error(`\n${wrong.join("\n")}`);
 });

@@ -39,7 +39,7 @@ async fn refused(world: &World) -> Result<()> {
         ("./here", "source-path-not-absolute"),
         ("https://example.com/a/b#bad..name", "source-reference-invalid"),
     ] {
-        for path in ["/workspaces", "/resolve"] {
+        for path in ["/workspaces", "/resolve", "/refs"] {
             let (status, problem) = api.call(Method::POST, path, Some(json!({ "source": source }))).await?;
             ensure!(status == 400 && problem["code"] == code, "{source:?}: {status}: {problem:#}");
             ensure!(problem["hint"].is_string() && problem["request_id"].is_string(), "{problem:#}");

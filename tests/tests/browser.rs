@@ -55,17 +55,20 @@ async fn eight_tabs_of_one_workspace_load() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_is_for_everybody() {
     let Some(world) = world(Settings::default()).await else { return };
-    let env = [("RUNNING", world.git.url("image")), ("FAILING", world.git.url("broken-json"))];
+    let env = [("RUNNING", "image"), ("FAILING", "broken-json"), ("SEVERAL", "two-configs")];
+    let env = env.map(|(name, repository)| (name, world.git.url(repository)));
     visit(&world, "looks.mjs", &env).await;
     world.assert_nothing_left().unwrap();
 }
 
-/// The pictures of the README: `STEADING_SHOTS=docs cargo nextest run -p steading-tests --run-ignored only pictures`.
+/// The pictures of the README: `STEADING_SHOTS=$PWD/docs cargo nextest run -p steading-tests --run-ignored only pictures`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes pictures, proves nothing"]
 async fn pictures() {
     let mirrors = "mcr.microsoft.com/devcontainers/base=steading.test/base,git.example.com={git}";
     let Some(world) = world(Settings::default().env("STEADING_MIRRORS", mirrors)).await else { return };
+    std::fs::remove_file(world.git.work("orchard").join("SECOND.md")).unwrap();
+    world.git.push("orchard", "Plant plums").unwrap();
     let url = "http://git.example.com/git/orchard.git".to_owned();
     visit(&world, "pictures.mjs", &[("REPO", url)]).await;
     world.assert_nothing_left().unwrap();

@@ -145,6 +145,32 @@ async fn choice(world: &World, _: &Browser) -> Result<()> {
     let (status, problem) = api.call(Method::POST, "/resolve", Some(wish)).await?;
     ensure!(status == 422 && problem["code"] == "configuration-not-found", "{status}: {problem:#}");
     ensure!(problem["hint"].as_str().unwrap_or_default().contains(b), "{problem:#}");
+    rebuilt_from(world, &ws, a, b).await
+}
+
+/// A rebuild takes another one, also one that was added since; one that is nowhere is refused at once.
+async fn rebuilt_from(world: &World, ws: &Workspace, a: &str, b: &str) -> Result<()> {
+    let api = world.api();
+    let path = |verb: &str| format!("/workspaces/{}/{verb}", ws.id());
+    let rebuild =
+        async |config: &str| api.call(Method::POST, &path("rebuild"), Some(json!({ "config": config }))).await;
+    let used = async || -> Result<String> {
+        let ws = api.until(ws.id(), &["running"]).await?;
+        ensure!(ws.0["warnings"] == json!([]), "{:#}", ws.0["warnings"]);
+        Ok(ws.0["resolution"]["config"].as_str().unwrap_or_default().to_owned())
+    };
+    let there = api.ok(Method::GET, &path("configurations"), None).await?;
+    ensure!(there == json!({ "items": [a, b], "used": b }), "{there:#}");
+    let (status, problem) = rebuild("nowhere").await?;
+    ensure!(status == 422 && problem["code"] == "configuration-not-found", "{status}: {problem:#}");
+    ensure!(problem["hint"] == format!("Choose one of {a}, {b}."), "{problem:#}");
+    ensure!(rebuild("a").await?.0 == 202, "{a} is refused");
+    ensure!(used().await? == a, "it was not taken");
+    api.change(ws.id(), "rebuild").await?;
+    ensure!(used().await? == a, "it does not stay chosen");
+    world.says(ws, "cp -r .devcontainer/b .devcontainer/c", "").await?;
+    ensure!(rebuild("c").await?.0 == 202, "a new one is refused");
+    ensure!(used().await? == b.replace("/b/", "/c/"), "the new one was not taken");
     Ok(())
 }
 
@@ -181,6 +207,9 @@ async fn references(world: &World, _: &Browser) -> Result<()> {
             ensure!(told["commit"] == *commit, "{reference}: {told:#}");
         }
     }
+    let refs = api.ok(Method::POST, "/refs", Some(json!({ "source": format!("{source}#v1") }))).await?;
+    let expected = json!({ "default": "main", "branches": ["main", "feature/old"], "tags": ["v1"], "more": false });
+    ensure!(refs == expected, "{refs:#}");
     let branch = world.run_source(&format!("{source}#feature/old")).await?;
     world
         .says(&branch, "git branch --show-current; git log --format=%s; git status --porcelain", "feature/old\nFirst")

@@ -26,7 +26,7 @@ mod up;
 
 use journey::Journey;
 use lease::Held;
-pub(crate) use resolve::Registered;
+pub(crate) use resolve::{Registered, configurations};
 
 /// How a drive ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,17 +1,19 @@
-//! `Job::Resolve`: says what would happen to a source, without doing it.
+//! `Job::Resolve`: answers a question of the API, and does nothing else.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use steading_core::failure::Failure;
+use steading_core::inquiry::{Answer, Inquiry};
 use steading_core::log::LogSink;
-use steading_core::resolution::{Answer, Inquiry};
-use steading_core::{InquiryId, report};
+use steading_core::{InquiryId, Source, report};
+use steading_source::ResolveError;
 use steading_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
-use crate::engine::Registered;
+use crate::engine::{Registered, configurations};
+use crate::error::Trouble;
 
 /// How often the one who waits is told how far the work is.
 const PULSE: Duration = Duration::from_secs(1);
@@ -31,24 +33,44 @@ pub(crate) async fn answer(context: &Context, id: InquiryId, stop: &Cancellation
             return Ok(());
         }
     };
-    let prebuilt = Registered(&context.store);
     let said = Said::default();
-    let resolving = context.resolver.resolve(&inquiry.source, &inquiry.wishes, &prebuilt, &said);
     // Dropping the work ends it, wherever it is.
-    let resolved = tokio::select! {
+    let found = tokio::select! {
         () = stop.cancelled() => return Ok(()),
         () = until_left(context, id, &said) => return Ok(()),
-        resolved = resolving => resolved,
+        found = find(context, &inquiry, &said) => found,
     };
-    let answer = match resolved {
-        Ok(resolution) => Answer::Resolved(Box::new(resolution)),
-        Err(fault) => Answer::Failed(Failure::from_fault("resolve", &fault)),
+    let answer = match found {
+        Ok(answer) => answer,
+        Err(Trouble::Fault { failure, .. } | Trouble::ImageGone(failure)) => Answer::Failed(*failure),
+        // Deleted since the question.
+        Err(Trouble::Store(gone @ StoreError::NotFound)) => Answer::Failed(Failure::from_fault("resolve", &gone)),
+        Err(Trouble::Store(error)) => return Err(error),
     };
     match serde_json::to_value(&answer) {
         Ok(answer) => inquiries.answer(id, &answer).await,
         Err(error) => {
             tracing::error!(error = %report::chain(&error), "an answer could not be written");
             Ok(())
+        }
+    }
+}
+
+async fn find(context: &Context, inquiry: &Inquiry, said: &Said) -> Result<Answer, Trouble> {
+    let resolver = &context.resolver;
+    let trouble = |fault: ResolveError| Trouble::of("resolve", &fault);
+    match inquiry {
+        Inquiry::Resolution { source, wishes } => {
+            let resolved = resolver.resolve(source, wishes, &Registered(&context.store), said).await;
+            Ok(Answer::Resolved(Box::new(resolved.map_err(trouble)?)))
+        }
+        Inquiry::Refs { source: Source::Git(git) } => {
+            Ok(Answer::Refs(resolver.git().names(git, said).await.map_err(|fault| trouble(fault.into()))?))
+        }
+        Inquiry::Refs { .. } => Err(trouble(ResolveError::NoRepository)),
+        Inquiry::Configurations { workspace } => {
+            let workspace = context.store.workspaces().load(*workspace).await?;
+            Ok(Answer::Configurations(configurations(context, &workspace, said).await?))
         }
     }
 }

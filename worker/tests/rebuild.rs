@@ -192,3 +192,34 @@ async fn a_dockerfile_and_a_context_anywhere_in_the_workspace_are_found() {
     let after = world.load(id).await;
     assert_eq!((after.warnings, after.spec.unwrap().remote_user.as_str()), (Vec::new(), "1000"));
 }
+
+const A: &str = ".devcontainer/a/devcontainer.json";
+const B: &str = ".devcontainer/b/devcontainer.json";
+
+async fn rebuilt_from(world: &World, id: WorkspaceId, config: &str) -> Rest {
+    world.store.workspaces().want_rebuild_from(id, config.to_owned()).await.unwrap();
+    world.settle(id).await
+}
+
+#[tokio::test]
+async fn a_configuration_that_was_chosen_stays_chosen_unless_its_rebuild_fails() {
+    let world = World::new().await;
+    let files = [(A, r#"{"image": "one"}"#), (B, r#"{"image": "two"}"#)];
+    let id = world.workspace(&world.repository("c", &files)).await;
+    world.settle(id).await;
+    let used = async || world.load(id).await.facts.resolution.unwrap().configuration().unwrap().to_owned();
+    assert_eq!(used().await, A);
+
+    assert_eq!(rebuilt_from(&world, id, B).await, Rest::Settled(Phase::Running));
+    assert_eq!(used().await, B);
+    assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running));
+    assert_eq!(used().await, B, "it stays chosen");
+
+    // One that is not there takes nothing away, and is not chosen.
+    assert_eq!(rebuilt_from(&world, id, "nowhere").await, Rest::Settled(Phase::Running));
+    let after = world.load(id).await;
+    assert_eq!(after.warnings[0].code, "configuration-not-found");
+    assert!(after.warnings[0].hint.as_ref().unwrap().contains(A), "{:?}", after.warnings);
+    assert_eq!(after.wishes.config.as_deref(), Some(B));
+    assert_eq!((rebuilt(&world, id).await, used().await.as_str()), (Rest::Settled(Phase::Running), B));
+}

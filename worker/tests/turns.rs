@@ -8,6 +8,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use steading_core::inquiry::Inquiry;
 use steading_core::pod::VolumeRole;
 use steading_core::routes::Visibility;
 use steading_core::runtime::{ImageInfo, Runtime as _, RuntimeError};
@@ -375,9 +376,15 @@ async fn a_question_is_answered_without_doing_anything() {
     let stop = CancellationToken::new();
     let (worker, token) = (world.worker.clone(), stop.clone());
     let running = tokio::spawn(async move { worker.run(token).await });
-    for (source, expected) in [(repository.to_str().unwrap(), "resolved"), ("/nowhere/at/all", "failed")] {
-        let source = steading_core::Source::parse(source, true).unwrap();
-        let question = steading_core::resolution::Inquiry { source, wishes: Default::default() };
+    let source = |text: &str| steading_core::Source::parse(text, true).unwrap();
+    let (there, nowhere) = (source(repository.to_str().unwrap()), source("/nowhere/at/all"));
+    for (question, expected) in [
+        (Inquiry::Resolution { source: there.clone(), wishes: Default::default() }, "resolved"),
+        (Inquiry::Resolution { source: nowhere.clone(), wishes: Default::default() }, "failed"),
+        (Inquiry::Refs { source: there }, "refs"),
+        (Inquiry::Refs { source: nowhere }, "failed"),
+        (Inquiry::Configurations { workspace: steading_core::WorkspaceId::new() }, "failed"),
+    ] {
         let inquiries = world.store.inquiries();
         let id = inquiries.ask(&serde_json::to_value(&question).unwrap()).await.unwrap();
         world.store.queue().nudge(steading_core::queue::Job::Resolve { inquiry: id }).await.unwrap();
@@ -389,7 +396,7 @@ async fn a_question_is_answered_without_doing_anything() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let source = format!("http://{}/o/r", silent.local_addr().unwrap());
     let source = steading_core::Source::parse(&source, true).unwrap();
-    let question = steading_core::resolution::Inquiry { source, wishes: Default::default() };
+    let question = Inquiry::Resolution { source, wishes: Default::default() };
     let inquiries = world.store.inquiries();
     let id = inquiries.ask(&serde_json::to_value(&question).unwrap()).await.unwrap();
     world.store.queue().nudge(steading_core::queue::Job::Resolve { inquiry: id }).await.unwrap();

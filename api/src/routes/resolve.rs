@@ -1,31 +1,33 @@
-//! What would happen to a source, and why, without doing it.
-
-use std::time::Duration;
+//! What is in a source, and what would happen to it, without doing it.
 
 use poem::web::Data;
-use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
+use poem_openapi::{Object, OpenApi};
+use steading_core::Source;
 use steading_core::access::Action;
-use steading_core::queue::Job;
-use steading_core::resolution::{Answer, Inquiry};
-use steading_core::{Failure, InquiryId, report};
-use steading_store::{Store, Waited};
+use steading_core::inquiry::{Answer, Inquiry};
 
 use super::Tag;
 use super::workspaces::NewWorkspaceView;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::creation;
+use crate::inquiry::{ask, beside_the_point};
 use crate::problem::ApiError;
+use crate::views::refs::RefsView;
 use crate::views::resolution::ResolutionView;
-
-/// How long a worker may take to turn to a question.
-const UNTIL_BEGUN: Duration = Duration::from_secs(20);
-/// Longer than a worker lets a remote be silent.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Operations on sources.
 pub struct Resolve;
+
+/// A source alone. In a body: a URL may hold a credential, and addresses of requests are logged.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "SourceOfRefs")]
+pub struct SourceView {
+    /// A Git URL, or a link to a page of a repository on a forge.
+    #[oai(validator(max_length = 4096))]
+    pub source: String,
+}
 
 #[OpenApi(tag = "Tag::Sources")]
 impl Resolve {
@@ -40,78 +42,21 @@ impl Resolve {
         // Looking at a repository uses the server's credentials, as making a workspace does.
         caller.can(Action::Create)?;
         let source = creation::source(&body, app.config.may_fetch_local())?;
-        let inquiry = Inquiry { source, wishes: creation::wishes(&body) };
-        let question = serde_json::to_value(&inquiry).map_err(|e| ApiError::internal(&e))?;
-        let inquiries = app.store.inquiries();
-        let id = inquiries.ask(&question).await.map_err(|e| ApiError::from_fault(&e))?;
-        if let Err(error) = app.queue.nudge(Job::Resolve { inquiry: id }).await {
-            tracing::warn!(error = %report::chain(&error), "the queue was not rung");
-        }
-        let mut asked = Asked { store: Some(app.store.clone()), id };
-        let waited = inquiries.wait(id, UNTIL_BEGUN, PATIENCE).await.map_err(|e| ApiError::from_fault(&e))?;
-        // Whoever does not get the answer may ask again: the work goes on for them.
-        asked.store = None;
-        let answer = match waited {
-            Waited::Answered(answer) => answer,
-            unanswered => return Err(no_answer(&unanswered)),
-        };
-        match serde_json::from_value(answer).map_err(|e| ApiError::internal(&e))? {
+        let inquiry = Inquiry::Resolution { source, wishes: creation::wishes(&body) };
+        match ask(&app, &inquiry).await? {
             Answer::Resolved(resolution) => Ok(Json((&*resolution).into())),
-            Answer::Failed(failure) => Err(failed(failure)),
+            _ => Err(beside_the_point()),
         }
     }
-}
 
-/// A question that is taken back when the one who asked leaves, so that nobody works on it in vain.
-struct Asked {
-    store: Option<Store>,
-    id: InquiryId,
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        let Some(store) = self.store.take() else { return };
-        let id = self.id;
-        tokio::spawn(async move {
-            if let Err(error) = store.inquiries().forget(id).await {
-                tracing::warn!(error = %report::chain(&error), "a question was not taken back");
-            }
-        });
-    }
-}
-
-fn no_answer(waited: &Waited) -> ApiError {
-    match waited {
-        Waited::Working(said) => {
-            let last = if said.is_empty() { String::new() } else { format!(" So far: {said}.") };
-            ApiError::unavailable(
-                "still-resolving",
-                format!("The repository is still being read.{last}"),
-                "Ask again in a moment; the work goes on meanwhile.",
-            )
+    /// Lists the branches and tags of a source's repository, up to 500 of each. Makes nothing.
+    #[oai(path = "/refs", method = "post", operation_id = "list_refs")]
+    async fn refs(&self, app: Data<&App>, caller: Caller, body: Json<SourceView>) -> Result<Json<RefsView>, ApiError> {
+        caller.can(Action::Create)?;
+        let source = Source::parse(&body.source, app.config.may_fetch_local())?;
+        match ask(&app, &Inquiry::Refs { source }).await? {
+            Answer::Refs(names) => Ok(Json(names.into())),
+            _ => Err(beside_the_point()),
         }
-        _ => ApiError::unavailable(
-            "no-worker",
-            "No worker has taken up the question.",
-            "Check that a worker runs (`steading worker`, or `steading serve`) and is not busy, then ask again.",
-        ),
-    }
-}
-
-fn failed(Failure { code, message, hint, .. }: Failure) -> ApiError {
-    ApiError::unprocessable(&code, message, hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_gets_no_answer_learns_why() {
-        let nobody = no_answer(&Waited::Untouched);
-        assert_eq!((nobody.problem().status, nobody.problem().code.as_str()), (503, "no-worker"));
-        let busy = no_answer(&Waited::Working("Received 40 % of 10 objects, 1 MiB".to_owned()));
-        assert_eq!((busy.problem().status, busy.problem().code.as_str()), (503, "still-resolving"));
-        assert!(busy.message().contains("40 %"));
     }
 }

@@ -6,15 +6,17 @@ use poem_openapi::payload::Json;
 use poem_openapi::types::ToJSON as _;
 use poem_openapi::{ApiResponse, Object, OpenApi};
 use steading_core::access::Action;
+use steading_core::resolution::Resolution;
 use steading_core::{Desired, Owner, WorkspaceId, source};
 use steading_store::{BEING_DELETED, ID_TAKEN, ListQuery, StoreError};
 
 use super::Tag;
 use crate::app::App;
+use crate::body::Maybe;
 use crate::caller::{self, Caller, Granted};
-use crate::creation;
 use crate::problem::ApiError;
 use crate::views::workspace::{ListView, SummaryView, WorkspaceView};
+use crate::{creation, rebuild};
 
 /// Operations on workspaces.
 pub struct Workspaces;
@@ -32,6 +34,25 @@ pub struct NewWorkspaceView {
     pub config: Option<String>,
     /// A fallback template by name, whatever the repository contains.
     pub template: Option<String>,
+}
+
+/// What a rebuild may choose.
+#[derive(Debug, Clone, Object)]
+#[oai(rename = "Rebuild")]
+pub struct RebuildView {
+    /// Another configuration, by its path in the repository. It stays chosen for later rebuilds.
+    #[oai(validator(max_length = 4096))]
+    pub config: Option<String>,
+}
+
+/// The configurations of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Object)]
+#[oai(rename = "Configurations")]
+pub struct ConfigurationsView {
+    /// Their paths in the repository.
+    pub items: Vec<String>,
+    /// The one that the workspace is made from, if it is one of the repository's.
+    pub used: Option<String>,
 }
 
 /// A workspace was made.
@@ -135,12 +156,40 @@ impl Workspaces {
         want(&app, granted.id(), Desired::Stopped).await
     }
 
-    /// Replaces the container by one from today's configuration. The repository stays as it is.
+    /// Replaces the container by one from today's configuration, or from another one. The repository stays as it is.
     #[oai(path = "/workspaces/:name/rebuild", method = "post", operation_id = "rebuild_workspace")]
-    async fn rebuild(&self, app: Data<&App>, caller: Caller, name: Path<String>) -> Result<Accepted, ApiError> {
+    async fn rebuild(
+        &self,
+        app: Data<&App>,
+        caller: Caller,
+        name: Path<String>,
+        body: Maybe<RebuildView>,
+    ) -> Result<Accepted, ApiError> {
         let granted: Granted<caller::Operate> = caller.may(&app, &name).await?;
-        let workspace = app.store.workspaces().want_rebuild(granted.id()).await;
+        let wished = body.0.and_then(|body| body.config).filter(|config| !config.trim().is_empty());
+        let workspaces = app.store.workspaces();
+        let workspace = match wished {
+            Some(wished) => {
+                let config = rebuild::chosen(&app, granted.workspace(), &wished).await?;
+                workspaces.want_rebuild_from(granted.id(), config).await
+            }
+            None => workspaces.want_rebuild(granted.id()).await,
+        };
         accept(&app, workspace).await
+    }
+
+    /// Lists the configurations that a workspace can be rebuilt from: those that are in it now.
+    #[oai(path = "/workspaces/:name/configurations", method = "get", operation_id = "list_configurations")]
+    async fn configurations(
+        &self,
+        app: Data<&App>,
+        caller: Caller,
+        name: Path<String>,
+    ) -> Result<Json<ConfigurationsView>, ApiError> {
+        let granted: Granted<caller::Operate> = caller.may(&app, &name).await?;
+        let items = rebuild::configurations(&app, granted.id()).await?;
+        let used = granted.workspace().resolution_in_use().and_then(Resolution::configuration);
+        Ok(Json(ConfigurationsView { items, used: used.map(str::to_owned) }))
     }
 
     /// Deletes a workspace: container, volumes and records. What was not pushed is lost.

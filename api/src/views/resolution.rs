@@ -69,10 +69,9 @@ pub struct ResolutionView {
 
 impl From<&Resolution> for ResolutionView {
     fn from(resolution: &Resolution) -> Self {
-        let (config, template) = match &resolution.kind {
-            ResolutionKind::Prebuilt { path, .. } => (path.clone(), None),
-            ResolutionKind::Devcontainer { path } => (Some(path.clone()), None),
-            ResolutionKind::Template { template } => (None, Some(template.clone())),
+        let template = match &resolution.kind {
+            ResolutionKind::Template { template } => Some(template.clone()),
+            _ => None,
         };
         let (image, dockerfile) = match &resolution.image {
             ImageSource::Pull { image } => (Some(image.to_string()), None),
@@ -85,7 +84,7 @@ impl From<&Resolution> for ResolutionView {
             branch: resolution.branch.clone(),
             path: resolution.path.clone(),
             config_hash: resolution.config_hash.clone(),
-            config,
+            config: resolution.configuration().map(str::to_owned),
             template,
             image,
             dockerfile,

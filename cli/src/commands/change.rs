@@ -4,7 +4,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use serde_json::{Value, json};
 
-use crate::args::{ChangeArgs, RemoveArgs};
+use crate::args::{ChangeArgs, RebuildArgs, RemoveArgs};
 use crate::client::{Client, Failure, Workspace};
 use crate::error::{CliError, Kind};
 use crate::follow::{Goal, until};
@@ -12,17 +12,17 @@ use crate::output::say;
 
 /// Stops a workspace.
 pub async fn stop(args: ChangeArgs) -> Result<(), CliError> {
-    change(args, "stop", Goal::Stopped).await
+    change(args, "stop", Value::Null, Goal::Stopped).await
 }
 
 /// Starts a workspace.
 pub async fn start(args: ChangeArgs) -> Result<(), CliError> {
-    change(args, "start", Goal::Running).await
+    change(args, "start", Value::Null, Goal::Running).await
 }
 
 /// Replaces a workspace's container.
-pub async fn rebuild(args: ChangeArgs) -> Result<(), CliError> {
-    change(args, "rebuild", Goal::Running).await
+pub async fn rebuild(args: RebuildArgs) -> Result<(), CliError> {
+    change(args.change, "rebuild", json!({ "config": args.config }), Goal::Running).await
 }
 
 /// A rebuild that failed leaves the workspace running as it was, with a warning. Hooks and extensions warn of
@@ -37,9 +37,9 @@ fn refuse_failed(workspace: &Workspace) -> Result<(), CliError> {
     }
 }
 
-async fn change(args: ChangeArgs, verb: &str, goal: Goal) -> Result<(), CliError> {
+async fn change(args: ChangeArgs, verb: &str, wish: Value, goal: Goal) -> Result<(), CliError> {
     let client = Client::connect(&args.client)?;
-    let changed: Workspace = client.post(&format!("/workspaces/{}/{verb}", args.name), &Value::Null).await?;
+    let changed: Workspace = client.post(&format!("/workspaces/{}/{verb}", args.name), &wish).await?;
     if !args.detach {
         let reached = until(&client, &args.name, goal, changed.updated_at).await?;
         if let Some(workspace) = reached.filter(|_| verb == "rebuild") {

@@ -94,6 +94,21 @@ fn every_command_speaks_json() {
 }
 
 #[test]
+fn a_rebuild_names_the_configuration_that_is_wished_for() {
+    let server = serve(|request: &Request| match request.path.as_str() {
+        "/workspaces/quiet-fox/rebuild" if request.body == r#"{"config":"b"}"# => ok(&workspace("pending", "running")),
+        "/workspaces/quiet-fox/rebuild" => problem(422, "configuration-not-found"),
+        _ => problem(404, "not-found"),
+    });
+    assert_eq!(run(&server, &["rebuild", "quiet-fox", "--config", "b", "--detach"]).status.code(), Some(0));
+    let (_, stderr, code) = told(&run(&server, &["rebuild", "quiet-fox", "--config", "c", "--detach"]));
+    assert!(
+        code == Some(2) && stderr.contains("[configuration-not-found]") && stderr.contains("hint: do"),
+        "{code:?}: {stderr}"
+    );
+}
+
+#[test]
 fn exec_gives_the_commands_exit_code_and_125_for_its_own_failures() {
     let server = obedient();
     let (stdout, stderr, code) = told(&run(&server, &["exec", "quiet-fox", "false"]));

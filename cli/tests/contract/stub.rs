@@ -14,6 +14,7 @@ pub struct Request {
     pub path: String,
     /// The last event that the client has seen.
     pub after: String,
+    pub body: String,
 }
 
 /// What is answered.
@@ -86,11 +87,12 @@ fn exchange(mut stream: TcpStream, answer: &dyn Fn(&Request) -> Reply) -> Option
         named.filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim().to_owned()).next().unwrap_or_default()
     };
     let length: u64 = header("content-length").parse().unwrap_or_default();
-    std::io::copy(&mut (&mut reader).take(length), &mut std::io::sink()).ok()?;
+    let mut body = String::new();
+    (&mut reader).take(length).read_to_string(&mut body).ok()?;
     let mut words = head.first()?.split_whitespace();
     let (method, path) = (words.next()?.to_owned(), words.next()?.trim_start_matches("/v1"));
     let path = path.split('?').next()?.to_owned();
-    let Reply { status, kind, body } = answer(&Request { method, path, after: header("last-event-id") });
+    let Reply { status, kind, body } = answer(&Request { method, path, after: header("last-event-id"), body });
     write!(stream, "HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\nconnection: close\r\n\r\n{body}").ok()
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use devcontainer::{Merged, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::Phase;
+use super::{Phase, Wishes};
 use crate::image::ImageRef;
 use crate::pod::PodSpec;
 use crate::resolution::Resolution;
@@ -44,6 +44,8 @@ pub struct Facts {
 pub struct Last {
     /// What people were shown.
     pub phase: Phase,
+    /// What was asked for beside the source.
+    pub wishes: Wishes,
     /// What the source was.
     pub resolution: Resolution,
     /// The image it ran.

@@ -84,6 +84,7 @@ impl Setup {
         before.main.hostname = "before".to_owned();
         let last = Last {
             phase: Phase::Running,
+            wishes: Wishes::default(),
             resolution: resolution(),
             image: HeldImage { image: ImageRef::new("before"), config: Box::default() },
             spec: before.sealed(),

@@ -83,8 +83,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Replaces the container by one from today's configuration. The repository stays as it is. */
+        /** Replaces the container by one from today's configuration, or from another one. The repository stays as it is. */
         post: operations["rebuild_workspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/workspaces/{name}/configurations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the configurations that a workspace can be rebuilt from: those that are in it now. */
+        get: operations["list_configurations"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -209,6 +226,23 @@ export interface paths {
         put?: never;
         /** Says what a workspace from this source would be, and why. Makes nothing. */
         post: operations["resolve_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/refs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lists the branches and tags of a source's repository, up to 500 of each. Makes nothing. */
+        post: operations["list_refs"];
         delete?: never;
         options?: never;
         head?: never;
@@ -391,6 +425,16 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Configurations
+         * @description The configurations of a workspace.
+         */
+        Configurations: {
+            /** @description Their paths in the repository. */
+            items: string[];
+            /** @description The one that the workspace is made from, if it is one of the repository's. */
+            used?: string;
+        };
         /**
          * CreatedToken
          * @description A token that was just made: the only time its text is shown.
@@ -676,6 +720,28 @@ export interface components {
             request_id: string;
         };
         /**
+         * Rebuild
+         * @description What a rebuild may choose.
+         */
+        Rebuild: {
+            /** @description Another configuration, by its path in the repository. It stays chosen for later rebuilds. */
+            config?: string;
+        };
+        /**
+         * Refs
+         * @description The branches and tags of a repository, by their short names.
+         */
+        Refs: {
+            /** @description The branch that is taken where none is named. */
+            default?: string;
+            /** @description Branches; the default one first, then by name. */
+            branches: string[];
+            /** @description Tags; the newest version first. */
+            tags: string[];
+            /** @description Whether there are more than these. */
+            more: boolean;
+        };
+        /**
          * Resolution
          * @description What a source turned out to be, and why.
          */
@@ -718,6 +784,14 @@ export interface components {
          * @enum {string}
          */
         Scope: "all" | "read" | "prebuild";
+        /**
+         * SourceOfRefs
+         * @description A source alone. In a body: a URL may hold a credential, and addresses of requests are logged.
+         */
+        SourceOfRefs: {
+            /** @description A Git URL, or a link to a page of a repository on a forge. */
+            source: string;
+        };
         /**
          * Template
          * @description A fallback template.
@@ -1474,7 +1548,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["Rebuild"];
+            };
+        };
         responses: {
             /** @description It is on its way; follow its events. */
             202: {
@@ -1483,6 +1561,99 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Workspace"];
+                };
+            };
+            /** @description The request does not make sense. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credential, or one that does not hold. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A credential that holds, for something else. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request makes sense and still cannot be carried out. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Our own fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we depend on does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_configurations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Configurations"];
                 };
             };
             /** @description The request does not make sense. */
@@ -2165,6 +2336,101 @@ export interface operations {
                 };
                 content: {
                     "application/json; charset=utf-8": components["schemas"]["Resolution"];
+                };
+            };
+            /** @description The request does not make sense. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credential, or one that does not hold. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A credential that holds, for something else. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It cannot be done in the present state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request makes sense and still cannot be carried out. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Our own fault. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something we depend on does not answer. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_refs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json; charset=utf-8": components["schemas"]["SourceOfRefs"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json; charset=utf-8": components["schemas"]["Refs"];
                 };
             };
             /** @description The request does not make sense. */

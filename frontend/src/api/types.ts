@@ -9,6 +9,7 @@ export type Me = Schemas["Me"];
 export type NewWorkspace = Schemas["NewWorkspace"];
 export type Phase = Schemas["Phase"];
 export type Port = Schemas["Port"];
+export type Refs = Schemas["Refs"];
 export type Resolution = Schemas["Resolution"];
 export type Scope = Schemas["Scope"];
 export type Template = Schemas["Template"];

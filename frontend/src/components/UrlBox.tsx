@@ -3,8 +3,10 @@ import { answer, client, idempotencyKey } from "../api/client";
 import { isAbort, Problem } from "../api/problem";
 import { usePoll } from "../poll";
 import { navigate } from "../router";
+import { useRefs } from "../workspace/refs";
 import { request, useInquiry, type Draft, type Inquiry } from "../workspace/inquiry";
 import { looksLikeSource, suggestion } from "../workspace/source";
+import { BranchBox } from "./BranchBox";
 import { ProblemCard } from "./Card";
 import { ResolutionView } from "./ResolutionView";
 
@@ -14,6 +16,7 @@ export function UrlBox({ initial }: { initial: Draft }) {
   const [problem, setProblem] = useState<Problem>();
   const [busy, setBusy] = useState(false);
   const inquiry = useInquiry(draft);
+  const refs = useRefs(draft.source);
   const key = useRef({ wish: "", key: "" });
   const input = useRef<HTMLInputElement>(null);
   const id = useId();
@@ -77,21 +80,12 @@ export function UrlBox({ initial }: { initial: Draft }) {
             onChange={(event) => change({ source: event.target.value })}
           />
         </div>
-        <div className="field field-branch">
-          <label htmlFor={`${id}-reference`}>
-            Branch <span className="quiet">(optional)</span>
-          </label>
-          <input
-            id={`${id}-reference`}
-            type="text"
-            autoComplete="off"
-            autoCapitalize="off"
-            spellCheck={false}
-            placeholder="default"
-            value={draft.reference}
-            onChange={(event) => change({ reference: event.target.value })}
-          />
-        </div>
+        <BranchBox
+          value={draft.reference}
+          placeholder={inquiry.state === "known" ? (inquiry.resolution.branch ?? "as in the URL") : "default"}
+          refs={refs}
+          onChange={(reference) => change({ reference })}
+        />
         <button type="submit" className="button button-primary button-large" aria-disabled={busy}>
           {busy ? "Creating…" : "Create workspace"}
         </button>

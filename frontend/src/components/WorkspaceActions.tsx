@@ -4,6 +4,7 @@ import type { Workspace, WorkspaceSummary } from "../api/types";
 import { label, offered, operate, type Operation } from "../workspace/operations";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { focusHeading, isFocusLost } from "./focus";
+import { RebuildDialog } from "./RebuildDialog";
 
 interface Props {
   workspace: Pick<WorkspaceSummary, "slug" | "phase" | "desired" | "source">;
@@ -30,14 +31,14 @@ export function WorkspaceActions({
   const pressed = useRef<Operation>(undefined);
   const { slug, phase } = workspace;
 
-  const run = async (operation: Operation): Promise<void> => {
+  const run = async (operation: Operation, config?: string): Promise<void> => {
     setAsking(undefined);
     if (busy) return;
     pressed.current = operation;
     setBusy(operation);
     onProblem(undefined);
     try {
-      onDone(await operate(slug, operation), operation);
+      onDone(await operate(slug, operation, config), operation);
     } catch (thrown) {
       if (!isAbort(thrown)) onProblem(Problem.of(thrown));
     } finally {
@@ -86,18 +87,11 @@ export function WorkspaceActions({
         </ConfirmDialog>
       )}
       {asking === "rebuild" && (
-        <ConfirmDialog
-          title={`Rebuild ${slug}?`}
-          confirm="Rebuild it"
-          onConfirm={() => void run("rebuild")}
+        <RebuildDialog
+          slug={slug}
+          onConfirm={(config) => void run("rebuild", config)}
           onCancel={() => setAsking(undefined)}
-        >
-          <p>
-            The container is replaced by one from today’s configuration. Programs that run in it are ended,
-            and what was installed outside the workspace folder is lost.
-          </p>
-          <p className="quiet">The repository and your changes in it stay as they are.</p>
-        </ConfirmDialog>
+        />
       )}
     </>
   );

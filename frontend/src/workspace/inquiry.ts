@@ -20,7 +20,7 @@ export type Inquiry =
   | { state: "refused"; problem: Problem };
 
 /** Long enough not to ask for every letter that is typed. */
-const PAUSE = 450;
+export const PAUSE = 450;
 
 /** The request that a draft stands for: empty fields are left out. */
 export function request({ source, reference, config, template }: Draft): NewWorkspace {

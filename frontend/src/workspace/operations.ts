@@ -4,8 +4,8 @@ import type { Workspace, WorkspaceSummary } from "../api/types";
 /** What can be done to a workspace with one click. */
 export type Operation = "start" | "stop" | "rebuild" | "delete";
 
-/** Asks for an operation; the answer is the workspace as it was just after. */
-export function operate(name: string, operation: Operation): Promise<Workspace> {
+/** Asks for an operation; the answer is the workspace as it was just after. A rebuild may take another configuration. */
+export function operate(name: string, operation: Operation, config?: string): Promise<Workspace> {
   const params = { params: { path: { name } } };
   switch (operation) {
     case "start":
@@ -13,7 +13,7 @@ export function operate(name: string, operation: Operation): Promise<Workspace> 
     case "stop":
       return answer(client.POST("/workspaces/{name}/stop", params));
     case "rebuild":
-      return answer(client.POST("/workspaces/{name}/rebuild", params));
+      return answer(client.POST("/workspaces/{name}/rebuild", { ...params, body: config ? { config } : {} }));
     case "delete":
       return answer(client.DELETE("/workspaces/{name}", params));
   }

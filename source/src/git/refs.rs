@@ -1,10 +1,14 @@
 //! The refs of a remote, and which of them a reference means.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use steading_core::source::{Commit, Reference};
+use steading_core::source::{Commit, RefNames, Reference};
 
 use crate::error::GitError;
+
+/// So many branches, and so many tags, are told: enough to choose from, not a book.
+const TOLD: usize = 500;
 
 /// What a remote says it has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +58,24 @@ impl Refs {
     /// The branch that HEAD names, by its short name.
     pub fn default_branch(&self) -> Option<&str> {
         self.head.as_deref()?.strip_prefix("refs/heads/")
+    }
+
+    /// Branches and tags to choose from.
+    pub fn names(&self) -> RefNames {
+        let below = |space: &str| -> Vec<String> {
+            self.all.keys().filter_map(|full| full.strip_prefix(space)).map(str::to_owned).collect()
+        };
+        let default = match self.choose_head("") {
+            Ok(Choice::Ref { full_ref, .. }) => full_ref.strip_prefix("refs/heads/").map(str::to_owned),
+            _ => None,
+        };
+        let (mut branches, mut tags) = (below("refs/heads/"), below("refs/tags/"));
+        branches.sort_by_key(|name| Some(name) != default.as_ref());
+        tags.sort_by(|a, b| by_version(b, a));
+        let is_cut = branches.len().max(tags.len()) > TOLD;
+        branches.truncate(TOLD);
+        tags.truncate(TOLD);
+        RefNames { default, branches, tags, is_cut }
     }
 
     /// What a reference means here.
@@ -135,6 +157,25 @@ impl Refs {
     }
 }
 
+/// `v9` before `v10`: numbers in names count as numbers.
+fn by_version(a: &str, b: &str) -> Ordering {
+    let parts = |name: &str| -> Vec<(u64, String)> {
+        let mut parts: Vec<(String, String)> = vec![Default::default()];
+        for c in name.chars() {
+            let last = parts.len() - 1;
+            let (digits, text) = &mut parts[last];
+            match c.is_ascii_digit() {
+                true if text.is_empty() => digits.push(c),
+                true => parts.push((c.into(), String::new())),
+                false => text.push(c),
+            }
+        }
+        // So many digits that they are no number are no version either.
+        parts.into_iter().map(|(digits, text)| (digits.parse().unwrap_or(0), text)).collect()
+    };
+    parts(a).cmp(&parts(b)).then_with(|| a.cmp(b))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +218,27 @@ mod tests {
         assert_eq!(split("abcdef1/docs"), of("commit", "abcdef1", Some("docs")));
         let request = Reference::Request { number: 7, full_ref: "refs/pull/7/head".into() };
         assert_eq!(chosen(request), of("refs/pull/7/head", B, None));
+    }
+
+    #[test]
+    fn branches_and_tags_are_told_the_likeliest_first() {
+        let names = refs().names();
+        assert_eq!((names.default.as_deref(), names.is_cut), (Some("main"), false));
+        assert_eq!(names.branches, ["main", "feature/x", "release"], "no requests");
+        assert_eq!(names.tags, ["v1", "release"]);
+
+        let mut many = Refs::default();
+        for number in 0..=TOLD {
+            many.note(&format!("refs/heads/b{number}"), A, None);
+            many.note(&format!("refs/tags/v1.{number}"), A, None);
+        }
+        many.note("refs/heads/trunk", B, None);
+        many.note("HEAD", B, None);
+        let names = many.names();
+        assert!(names.is_cut);
+        assert_eq!((names.branches.len(), names.branches[0].as_str()), (TOLD, "trunk"), "HEAD is its commit");
+        assert_eq!((names.tags.len(), names.tags[0].as_str(), names.tags[1].as_str()), (TOLD, "v1.500", "v1.499"));
+        assert_eq!(Refs::default().names(), RefNames::default(), "an empty repository has none");
     }
 
     #[test]

@@ -101,7 +101,7 @@ async fn files_now(journey: &Journey<'_>, dockerfile: &str, folder: &str) -> Res
     if journey.ws.rebuilds == 0 || journey.ws.facts.populated.is_none() {
         return Ok(None);
     }
-    let Some(root) = resolve::root(journey).await? else { return Ok(None) };
+    let Some(root) = resolve::root(journey.context, &journey.ws).await? else { return Ok(None) };
     let at = if folder.is_empty() { root.clone() } else { format!("{root}/{folder}") };
     let runtime = &journey.context.runtime;
     let mut files = Listed::default();

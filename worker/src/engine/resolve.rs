@@ -2,16 +2,19 @@
 
 use async_trait::async_trait;
 use steading_core::event::EventKind;
+use steading_core::log::LogSink;
 use steading_core::prebuild::Prebuild;
 use steading_core::resolution::Resolution;
 use steading_core::source::{Commit, GitSource};
 use steading_core::workspace::Change;
-use steading_core::{Class, Diagnostic, Source, report};
+use steading_core::{Class, Diagnostic, Source, Workspace, report};
+use steading_source::folder::Listed;
 use steading_source::{GitTree, Place, PrebuildLookup, ResolveError};
 use steading_store::Store;
 
 use super::journey::{Done, Journey};
 use crate::archive;
+use crate::context::Context;
 use crate::edited::{self, Edited, Files, PLACES};
 use crate::error::{In as _, Trouble};
 
@@ -65,7 +68,7 @@ fn trouble(fault: &ResolveError) -> Trouble {
 /// as it was in the commit that was checked out.
 async fn again(journey: &Journey<'_>, source: &GitSource, place: Place) -> Result<Resolution, Trouble> {
     let context = journey.context;
-    let own = configurations(journey).await?;
+    let own = at_hand(context, &journey.ws).await?;
     if let Some((root, files)) = &own
         && let Some(resolution) = edited(journey, source, &place, root, files.clone()).await?
     {
@@ -84,11 +87,11 @@ async fn again(journey: &Journey<'_>, source: &GitSource, place: Place) -> Resul
 }
 
 /// The files in the places of configurations, and where the repository is; `None` if they are out of reach.
-async fn configurations(journey: &Journey<'_>) -> Result<Option<(String, Files)>, Trouble> {
-    let Some(root) = root(journey).await? else { return Ok(None) };
+async fn at_hand(context: &Context, ws: &Workspace) -> Result<Option<(String, Files)>, Trouble> {
+    let Some(root) = root(context, ws).await? else { return Ok(None) };
     let mut files = Files::new();
     for place in PLACES {
-        let packed = journey.context.runtime.download(journey.id(), &format!("{root}/{place}")).await;
+        let packed = context.runtime.download(ws.id, &format!("{root}/{place}")).await;
         let Some(packed) = packed.in_step("resolve")? else { continue };
         let Some(found) = edited::files(packed).await else { return Ok(None) };
         files.extend(found);
@@ -159,9 +162,27 @@ pub(super) async fn file(journey: &Journey<'_>, step: &'static str, path: &str) 
 }
 
 /// Where the repository is in the container that is still there; `None` if there is none to ask.
-pub(super) async fn root(journey: &Journey<'_>) -> Result<Option<String>, Trouble> {
-    let seen = journey.context.runtime.observe(journey.id()).await.in_step("resolve")?;
-    Ok(seen.main().and(journey.ws.facts.root.clone()))
+pub(super) async fn root(context: &Context, ws: &Workspace) -> Result<Option<String>, Trouble> {
+    let seen = context.runtime.observe(ws.id).await.in_step("resolve")?;
+    Ok(seen.main().and(ws.facts.root.clone()))
+}
+
+/// The configurations that a workspace can be rebuilt from, by their paths: those that are in it now, or, where
+/// that is out of reach, those of its commit.
+pub(crate) async fn configurations(
+    context: &Context,
+    ws: &Workspace,
+    log: &dyn LogSink,
+) -> Result<Vec<String>, Trouble> {
+    let Source::Git(source) = &ws.source else { return Ok(Vec::new()) };
+    let populated = ws.facts.populated.as_ref();
+    if populated.is_some()
+        && let Some((_, files)) = at_hand(context, ws).await?
+    {
+        return Ok(devcontainer::discover(&Listed(files)));
+    }
+    let commit = populated.and_then(|populated| populated.commit.as_ref());
+    context.resolver.configurations(source, commit, log).await.map_err(|fault| trouble(&fault))
 }
 
 fn story(resolution: &Resolution) -> Vec<EventKind> {
