@@ -1,6 +1,7 @@
 import { useCallback, useState } from "react";
 import { answer, client } from "../api/client";
 import { usePoll } from "../poll";
+import { Breakable } from "./Breakable";
 import { ConfirmDialog } from "./ConfirmDialog";
 
 interface Props {
@@ -47,7 +48,13 @@ export function RebuildDialog({ slug, onConfirm, onCancel }: Props) {
                 checked={choice === (picked ?? choices[0])}
                 onChange={() => setPicked(choice === used ? undefined : choice)}
               />
-              {choice === undefined ? "As before" : <code>{choice}</code>}
+              {choice === undefined ? (
+                "As before"
+              ) : (
+                <code>
+                  <Breakable text={choice} />
+                </code>
+              )}
             </label>
           ))}
         </fieldset>

@@ -7,6 +7,7 @@ import { useRefs } from "../workspace/refs";
 import { request, useInquiry, type Draft, type Inquiry } from "../workspace/inquiry";
 import { looksLikeSource, suggestion } from "../workspace/source";
 import { BranchBox } from "./BranchBox";
+import { Breakable } from "./Breakable";
 import { ProblemCard } from "./Card";
 import { ResolutionView } from "./ResolutionView";
 
@@ -150,7 +151,9 @@ function Preview({ inquiry, draft, onChange }: PreviewProps) {
                 checked={(draft.config || shown.config) === choice}
                 onChange={() => onChange({ config: choice })}
               />
-              <code>{choice}</code>
+              <code>
+                <Breakable text={choice} />
+              </code>
             </label>
           ))}
         </fieldset>
