@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::DevContainer,
     dockerfile::Dockerfile,
+    feature::{ContextFile, ContextFolder, Feature, InstallError, Installation, Users, install},
     layer::Layer,
     metadata,
     scenario::{Build, Scenario},
@@ -38,6 +39,12 @@ pub struct BuildPlan {
     pub options: Vec<String>,
     /// Labels the image will have.
     pub labels: IndexMap<String, String>,
+    /// Files to lay into the context, over those that are there.
+    #[serde(default)]
+    pub files: Vec<ContextFile>,
+    /// Where to lay the files of Features, before the files of the plan.
+    #[serde(default)]
+    pub folders: Vec<ContextFolder>,
 }
 
 /// The files of a build, relative to the root of the repository.
@@ -67,6 +74,12 @@ pub enum BuildError {
     /// The stage does not exist.
     #[error("the Dockerfile has no stage \"{0}\"")]
     NoTarget(String),
+    /// The name of the image cannot be one.
+    #[error("{0:?} is not the name of an image")]
+    Image(String),
+    /// A Feature or the configuration asks for what an image cannot have.
+    #[error(transparent)]
+    Install(#[from] InstallError),
 }
 
 impl BuildError {
@@ -79,6 +92,9 @@ impl BuildError {
             Self::OutsideRepository(_) => "path-outside-repository",
             Self::NoStage(_) => "dockerfile-without-from",
             Self::NoTarget(_) => "unknown-build-target",
+            Self::Image(_) => "invalid-image",
+            Self::Install(InstallError::User(_)) => "invalid-user",
+            Self::Install(InstallError::Variable { .. }) => "invalid-variable",
         }
     }
 
@@ -91,6 +107,11 @@ impl BuildError {
                 "paths are relative to the folder of devcontainer.json and must stay in the repository"
             }
             Self::NoStage(_) => "a Dockerfile starts with FROM and an image",
+            Self::Image(_) => "write a reference such as \"debian:bookworm\"",
+            Self::Install(InstallError::User(_)) => "names of users have no line breaks",
+            Self::Install(InstallError::Variable { .. }) => {
+                "names of variables have no spaces, \"=\", \"$\" or quotes, and values no line breaks"
+            }
             Self::NoTarget(_) => "\"build.target\" must be the name after AS of one of its FROM instructions",
         }
     }
@@ -125,6 +146,68 @@ pub fn paths(config: &DevContainer) -> Result<Paths, BuildError> {
 /// # Errors
 /// See [`BuildError`].
 pub fn plan(config: &DevContainer, text: &str, layers: &[Layer]) -> Result<BuildPlan, BuildError> {
+    on_dockerfile(config, text, layers, None)
+}
+
+/// Plans a build as [`plan`] does, with Features installed in the stage that is appended.
+///
+/// # Errors
+/// See [`BuildError`].
+pub fn plan_with_features(
+    config: &DevContainer,
+    text: &str,
+    layers: &[Layer],
+    features: &[Feature],
+    users: &Users,
+) -> Result<BuildPlan, BuildError> {
+    let escape = Dockerfile::parse(text).escape;
+    let env = config.properties.container_env();
+    on_dockerfile(config, text, layers, Some(Installation::plan(features, users, &env, escape)?))
+}
+
+/// Plans a build that installs Features on an image. Its context is what the plan lays there, and nothing
+/// else. For `layers`, see [`plan`].
+///
+/// # Errors
+/// [`BuildError::Image`], [`BuildError::Install`].
+pub fn plan_on_image(
+    config: &DevContainer,
+    image: &str,
+    layers: &[Layer],
+    features: &[Feature],
+    users: &Users,
+) -> Result<BuildPlan, BuildError> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':' | '@');
+    if image.is_empty() || image.starts_with('-') || !image.chars().all(fits) {
+        return Err(BuildError::Image(image.chars().take(200).collect()));
+    }
+    let installation = Installation::plan(features, users, &config.properties.container_env(), ESCAPE)?;
+    let mut plan = BuildPlan {
+        dockerfile: String::new(),
+        dockerfile_path: format!("{}/Dockerfile", install::FOLDER),
+        context: String::new(),
+        target: Some(TARGET_STAGE.to_owned()),
+        args: IndexMap::new(),
+        cache_from: Vec::new(),
+        options: Vec::new(),
+        labels: IndexMap::new(),
+        files: Vec::new(),
+        folders: Vec::new(),
+    };
+    plan.dockerfile = format!("FROM {image} AS {TARGET_STAGE}\n");
+    plan.append(layers, Some(installation), ESCAPE);
+    Ok(plan)
+}
+
+/// What escapes in a Dockerfile of our own.
+const ESCAPE: char = '\\';
+
+fn on_dockerfile(
+    config: &DevContainer,
+    text: &str,
+    layers: &[Layer],
+    installation: Option<Installation>,
+) -> Result<BuildPlan, BuildError> {
     let build = build_of(config)?;
     let paths = paths(config)?;
     let file = Dockerfile::parse(text);
@@ -134,34 +217,49 @@ pub fn plan(config: &DevContainer, text: &str, layers: &[Layer]) -> Result<Build
     let target = build.target.as_deref();
     let missing = || BuildError::NoTarget(target.unwrap_or_default().to_owned());
     let stage = file.target(target).and_then(|at| file.stages.get(at)).ok_or_else(missing)?;
-
-    let label = metadata::instruction(layers, file.escape);
-    let mut dockerfile = text.to_owned();
-    let mut labels = IndexMap::new();
-    let mut target = build.target.clone();
-    if !label.is_empty() {
-        let base = stage.name.as_deref().unwrap_or(UNNAMED_STAGE);
-        if stage.name.is_none() {
-            dockerfile.insert_str(stage.from.end, &format!(" AS {UNNAMED_STAGE}"));
-        }
-        dockerfile.push_str(&format!("\n\nFROM {base} AS {TARGET_STAGE}\n{label}\n"));
-        labels.insert(metadata::LABEL.to_owned(), metadata::write(layers));
-        target = Some(TARGET_STAGE.to_owned());
-    }
-    Ok(BuildPlan {
-        dockerfile,
+    let mut plan = BuildPlan {
+        dockerfile: text.to_owned(),
         dockerfile_path: paths.dockerfile,
         context: paths.context,
-        target,
+        target: build.target.clone(),
         args: build.args,
         cache_from: build.cache_from,
         options: build.options,
-        labels,
-    })
+        labels: IndexMap::new(),
+        files: Vec::new(),
+        folders: Vec::new(),
+    };
+    if installation.is_some() || !metadata::instruction(layers, file.escape).is_empty() {
+        let base = stage.name.as_deref().unwrap_or(UNNAMED_STAGE);
+        if stage.name.is_none() {
+            plan.dockerfile.insert_str(stage.from.end, &format!(" AS {UNNAMED_STAGE}"));
+        }
+        plan.dockerfile.push_str(&format!("\n\nFROM {base} AS {TARGET_STAGE}\n"));
+        plan.target = Some(TARGET_STAGE.to_owned());
+        plan.append(layers, installation, file.escape);
+    }
+    Ok(plan)
 }
 
 impl BuildPlan {
-    /// A hash of everything in the plan, in hexadecimal. The files of the context are not in it.
+    /// Adds Features and the label to the last stage.
+    fn append(&mut self, layers: &[Layer], installation: Option<Installation>, escape: char) {
+        if let Some(installation) = installation {
+            self.dockerfile.push_str(&installation.instructions);
+            self.args.extend(installation.args);
+            self.files = installation.files;
+            self.folders = installation.folders;
+        }
+        let label = metadata::instruction(layers, escape);
+        if !label.is_empty() {
+            self.dockerfile.push_str(&label);
+            self.dockerfile.push('\n');
+            self.labels.insert(metadata::LABEL.to_owned(), metadata::write(layers));
+        }
+    }
+
+    /// A hash of everything in the plan, in hexadecimal. The files of the context are not in it; Features
+    /// are by their digests.
     #[must_use]
     pub fn hash(&self) -> String {
         let json = serde_json::to_string(self).unwrap_or_default();
@@ -197,80 +295,4 @@ fn resolve(folder: &str, path: &str) -> Result<String, BuildError> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail loudly")]
-
-    use super::*;
-
-    fn config(text: &str) -> DevContainer {
-        DevContainer::parse(".devcontainer/devcontainer.json", text).config.unwrap()
-    }
-
-    fn planned(text: &str, dockerfile: &str) -> Result<BuildPlan, BuildError> {
-        let config = config(text);
-        plan(&config, dockerfile, &[Layer::from_config(&config)])
-    }
-
-    #[test]
-    fn paths_start_at_the_folder_of_the_configuration() {
-        let of = |text: &str| paths(&config(text)).map(|p| (p.dockerfile, p.context));
-        let own = (".devcontainer/Dockerfile".to_owned(), ".devcontainer".to_owned());
-        assert_eq!(of(r#"{"build": {"dockerfile": "Dockerfile"}}"#), Ok(own));
-        let root = ("docker/Dockerfile".to_owned(), String::new());
-        assert_eq!(of(r#"{"build": {"dockerfile": "../docker/Dockerfile", "context": ".."}}"#), Ok(root));
-        let old = ("Dockerfile".to_owned(), String::new());
-        assert_eq!(of(r#"{"dockerFile": "../Dockerfile", "build": {"context": "x"}}"#), Ok(old));
-    }
-
-    #[test]
-    fn nothing_outside_the_repository_is_built() {
-        for (text, code) in [
-            (r#"{"build": {"dockerfile": "../../D"}}"#, "path-outside-repository"),
-            (r#"{"build": {"dockerfile": "/etc/D"}}"#, "path-outside-repository"),
-            (r#"{"build": {"dockerfile": "D", "context": "../.."}}"#, "path-outside-repository"),
-            (r#"{"build": {"dockerfile": null}}"#, "no-dockerfile"),
-            (r#"{"image": "a"}"#, "not-a-build"),
-        ] {
-            assert_eq!(paths(&config(text)).unwrap_err().code(), code, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_stage_with_the_label_is_appended() {
-        let plan = planned(
-            r#"{"build": {"dockerfile": "D", "args": {"A": "1"}, "cacheFrom": "c"}, "remoteUser": "node"}"#,
-            "FROM debian  \nRUN true",
-        );
-        let plan = plan.unwrap();
-        assert_eq!(
-            plan.dockerfile,
-            "FROM debian AS dev_container_auto_added_stage_label  \nRUN true\n\n\
-             FROM dev_container_auto_added_stage_label AS dev_containers_target_stage\n\
-             LABEL devcontainer.metadata=\"[ \\\n{\\\"remoteUser\\\":\\\"node\\\"} \\\n]\"\n"
-        );
-        assert_eq!(plan.target.as_deref(), Some(TARGET_STAGE));
-        assert_eq!(plan.labels["devcontainer.metadata"], r#"[{"remoteUser":"node"}]"#);
-        assert_eq!((plan.args["A"].as_str(), plan.cache_from.clone()), ("1", vec!["c".to_owned()]));
-        assert_eq!(plan.hash().len(), 64);
-        // What was appended is understood by what reads it.
-        assert_eq!(
-            Dockerfile::parse(&plan.dockerfile).base_image(None, &Default::default()).as_deref(),
-            Some("debian")
-        );
-    }
-
-    #[test]
-    fn the_target_is_what_gets_the_label() {
-        let text = r#"{"build": {"dockerfile": "D", "target": "dev"}, "init": true}"#;
-        let plan = planned(text, "FROM a AS dev\nFROM b AS prod").unwrap();
-        assert!(plan.dockerfile.contains("\nFROM dev AS dev_containers_target_stage\nLABEL "));
-        assert_eq!(planned(text, "FROM a").unwrap_err().code(), "unknown-build-target");
-        assert_eq!(planned(text, "RUN x").unwrap_err().code(), "dockerfile-without-from");
-    }
-
-    #[test]
-    fn without_a_label_the_dockerfile_stays() {
-        let plan = planned(r#"{"build": {"dockerfile": "D"}, "name": "x"}"#, "FROM a").unwrap();
-        assert_eq!((plan.dockerfile.as_str(), plan.target, plan.labels.len()), ("FROM a", None, 0));
-    }
-}
+mod tests;

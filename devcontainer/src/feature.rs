@@ -32,6 +32,7 @@
 mod collate;
 mod compare;
 mod graph;
+pub mod install;
 pub mod lockfile;
 pub mod manifest;
 pub mod options;
@@ -42,6 +43,7 @@ mod resolver;
 pub mod shorthand;
 mod wish;
 
+pub use install::{ContextFile, ContextFolder, InstallError, Installation, Users};
 pub use lockfile::{Lockfile, LockfileError};
 pub use manifest::{FeatureOption, Manifest, ParsedManifest};
 pub use reference::{Local, Oci, Place, Reference, ReferenceError, Release, Tarball};
