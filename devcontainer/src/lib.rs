@@ -4,7 +4,7 @@
 //! process. The pipeline, one arrow per module:
 //!
 //! [`discover()`] finds the files in a [`Tree`] → [`DevContainer::parse`] reads one →
-//! [`metadata`] reads what the base image adds → [`merge()`] folds the [`Layer`]s into [`Merged`] →
+//! [`metadata`] reads what the base image adds, [`feature`] finds what Features do → [`merge()`] folds the [`Layer`]s into [`Merged`] →
 //! [`variables`] fills in what is known → [`build`] says what to make of it, and [`Merged::commands_of`]
 //! what to run at each [`Stage`]. [`config_hash()`] says whether an image made ahead still fits.
 //!
