@@ -29,6 +29,7 @@
 //! # Ok::<(), devcontainer::feature::ResolveError>(())
 //! ```
 
+mod check;
 mod collate;
 mod compare;
 mod graph;
@@ -43,6 +44,7 @@ mod resolver;
 pub mod shorthand;
 mod wish;
 
+pub(crate) use check::references;
 pub use install::{ContextFile, ContextFolder, InstallError, Installation, Users};
 pub use lockfile::{Lockfile, LockfileError};
 pub use manifest::{FeatureOption, Manifest, ParsedManifest};

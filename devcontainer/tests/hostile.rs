@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use devcontainer::{
     DevContainer, Layer, Merged, Variables, build,
     dockerfile::{Arguments, Dockerfile},
+    feature::{self, Found, Lockfile, Manifest, Resolver, Step, Users},
     merge, metadata, reference, run_args, variables,
 };
 use indexmap::IndexMap;
@@ -106,7 +107,77 @@ fn fragments() -> impl Strategy<Value = String> {
     })
 }
 
+/// Everything that happens to a Feature that says this, and is asked for with these options.
+fn feature(said: &str, options: &Value) {
+    let config =
+        serde_json::json!({"image": "a", "features": {"./a": options}, "overrideFeatureInstallOrder": ["./b"]});
+    let config = DevContainer::parse(".devcontainer/devcontainer.json", &config.to_string()).config.unwrap();
+    let mut resolver = Resolver::new(&config, &IndexMap::new());
+    let features = loop {
+        match resolver.step() {
+            Err(error) => return assert!(!error.to_string().is_empty() && !error.hint().is_empty()),
+            Ok(Step::Done(features)) => break features,
+            Ok(Step::Needs(needs)) => needs.iter().for_each(|need| {
+                let metadata = Some(Manifest::parse("f", said).manifest);
+                resolver.give(need, Found::Files { metadata, digest: Some("sha256:a".to_owned()) });
+            }),
+        }
+    };
+    let _ = reference::features_configuration(&features, "/tmp");
+    let layers: Vec<Layer> = features.iter().map(feature::Feature::layer).collect();
+    let users = Users::of(&merge(&layers), None, None);
+    if let Ok(plan) = build::plan_on_image(&config, "a", &layers, &features, &users) {
+        let read = Dockerfile::parse(&plan.dockerfile);
+        // Nothing that a Feature says becomes an instruction of its own.
+        assert_eq!(read.stages.len(), 1);
+        assert_eq!(plan.dockerfile.lines().filter(|line| line.starts_with("RUN ")).count(), 1 + features.len());
+        assert!(plan.folders.iter().all(|folder| !folder.path.contains("..")));
+    }
+    let _ = Lockfile::of(&features, &config, &IndexMap::new()).to_text();
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        prop::sample::select(vec!["./a", "./b", "ghcr.io/a/b", "a\nRUN b", "../..", "$X", "fish"])
+            .prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let key = prop_oneof![
+            any::<String>(),
+            Just("./b".to_owned()),
+            Just("version".to_owned()),
+            Just("default".to_owned())
+        ];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key, inner), 0..4).prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn any_feature_is_planned_without_a_panic(
+        said in prop::collection::vec((prop::sample::select(vec![
+            "id", "version", "name", "options", "containerEnv", "entrypoint", "mounts", "customizations", "installsAfter",
+            "dependsOn", "legacyIds", "currentId", "deprecated", "buildArg", "value", "included", "extensions", "settings",
+        ]), json()), 0..8),
+        options in json(),
+    ) {
+        let said: serde_json::Map<String, Value> = said.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        feature(&Value::Object(said).to_string(), &options);
+    }
+
+    #[test]
+    fn any_lockfile_is_read_without_a_panic(text in any::<String>()) {
+        let _ = Lockfile::parse(&text);
+        let _ = Lockfile::default().settle(Some(&text), true);
+    }
+
     #[test]
     fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         everything(&String::from_utf8_lossy(&bytes));

@@ -4,7 +4,9 @@
 
 use devcontainer::{
     AppPort, ForwardPort, Gpu, HostRequirements, Layer, LifecycleCommand, Merged, Origin, Scenario, ShutdownAction,
-    Stage, UserEnvProbe, merge, metadata,
+    Stage, UserEnvProbe,
+    feature::{Feature, Reference},
+    merge, metadata,
 };
 use serde_json::{Value, json};
 
@@ -223,6 +225,42 @@ fn what_only_a_file_has_comes_from_the_file() {
     assert_eq!(both.secrets["TOKEN"].description.as_deref(), Some("d"));
     assert_eq!((both.features.len(), both.override_feature_install_order.len()), (1, 1));
     assert_eq!(both.because["runArgs"], [file()]);
+}
+
+#[test]
+fn features_stand_between_the_image_and_the_file_and_are_named() {
+    let said = json!({
+        "id": "docker", "privileged": true, "entrypoint": "/init.sh", "mounts": [{"target": "/a", "type": "tmpfs"}],
+        "customizations": {"vscode": {"extensions": ["b"]}}, "postCreateCommand": "feature",
+        // These are no part of a configuration.
+        "containerEnv": {"A": "1"}, "remoteUser": "evil", "runArgs": ["--net=host"]
+    });
+    let id = "ghcr.io/n/docker:2";
+    let feature = Feature {
+        id: id.to_owned(),
+        reference: Reference::parse(id, &Default::default()).unwrap(),
+        digest: None,
+        artifact: None,
+        manifest: serde_json::from_value(said).unwrap(),
+        options: json!({}),
+        is_old: false,
+    };
+    let image = json!([{"customizations": {"vscode": {"extensions": ["a"]}}, "remoteUser": "node", "postCreateCommand": "image"}]);
+    let mut layers = metadata::read(&image.to_string());
+    layers.push(feature.layer());
+    let config =
+        json!({"customizations": {"vscode": {"extensions": ["c"]}}, "postCreateCommand": "file", "privileged": false});
+    layers.push(Layer { origin: file(), properties: serde_json::from_value(config).unwrap() });
+    let all = merge(&layers);
+    assert!(all.privileged);
+    assert_eq!(all.reason("privileged").as_deref(), Some("Feature ghcr.io/n/docker:2"));
+    assert_eq!(all.because["postCreateCommand"], [Origin::Image(0), Origin::Feature(id.to_owned()), file()]);
+    assert_eq!((all.entrypoints.as_slice(), all.mounts.len()), (&["/init.sh".to_owned()][..], 1));
+    assert_eq!(
+        all.customizations["vscode"].iter().map(|said| said["extensions"][0].clone()).collect::<Vec<_>>(),
+        ["a", "b", "c"]
+    );
+    assert_eq!((all.remote_user.as_deref(), all.container_env.len(), all.run_args.len()), (Some("node"), 0, 0));
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub(super) fn check(file: &str, text: &str, root: &Node, map: &Map<String, Value
     }
     checker.variables(root);
     checker.combination(root, map);
+    crate::feature::references(&mut checker, file, root);
     checker.findings
 }
 

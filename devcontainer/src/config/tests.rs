@@ -17,7 +17,7 @@ fn codes(text: &str) -> Vec<String> {
 fn a_sound_file_has_nothing_to_say() {
     let text = r#"{
         // A comment
-        "$schema": "x", "name": "n", "image": "debian", "features": {"git": {}}, "remoteEnv": {"A": null},
+        "$schema": "x", "name": "n", "image": "debian", "features": {"ghcr.io/devcontainers/features/git:1": {}}, "remoteEnv": {"A": null},
         "customizations": {"vscode": {"settings": {"a": "${workspaceFolders}"}}},
         "mounts": ["type=volume,source=a,target=/b"], "forwardPorts": [3000, "db:5432", "${localEnv:PORT}"],
         "portsAttributes": {"3000": {"label": "web", "onAutoForward": "silent"}},

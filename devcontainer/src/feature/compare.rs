@@ -72,8 +72,10 @@ fn artifacts(a: &Node<'_>, left: &Oci, b: &Node<'_>, right: &Oci) -> Ordering {
     if home(left) != home(right) {
         return by_home;
     }
-    if !names(a, left).iter().any(|name| names(b, right).contains(name)) {
-        return collate(&left.id, &right.id);
+    // A Feature that says to be called otherwise may share no name with itself, and is compared on.
+    let by_id = collate(&left.id, &right.id);
+    if by_id.is_ne() && !names(a, left).iter().any(|name| names(b, right).contains(name)) {
+        return by_id;
     }
     if let (Some(tag), Some(other)) = (&left.tag, &right.tag)
         && tag != other

@@ -52,6 +52,11 @@ pub fn expand(id: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a name is that of a Feature which became an option of another one.
+pub(super) fn is_absorbed(id: &str) -> bool {
+    ABSORBED.iter().any(|(name, ..)| *name == id)
+}
+
 /// Replaces Features that became an option of another one by that option; the other one is added where
 /// nobody asked for it.
 pub(super) fn absorb(wishes: &mut Vec<Wish>) {
@@ -77,7 +82,7 @@ pub(super) fn absorb(wishes: &mut Vec<Wish>) {
             }),
         }
     }
-    wishes.retain(|wish| !ABSORBED.iter().any(|(name, ..)| *name == wish.id));
+    wishes.retain(|wish| !is_absorbed(&wish.id));
 }
 
 #[cfg(test)]

@@ -235,6 +235,14 @@ fn without_tags_the_digest_decides_last() {
 }
 
 #[test]
+fn a_feature_that_is_called_otherwise_is_still_compared_by_its_options() {
+    let renamed = json!({"currentId": "new", "digest": "sha256:x"});
+    let world = World::oci(&[("ghcr.io/n/a:1", renamed.clone()), ("ghcr.io/n/a:latest", renamed)]);
+    let order = world.order(json!({"ghcr.io/n/a:latest": {"x": "1"}, "ghcr.io/n/a:1": {"x": "2"}}));
+    assert_eq!(order, ["ghcr.io/n/a:1 {\"x\":\"2\"}", "ghcr.io/n/a:latest {\"x\":\"1\"}"]);
+}
+
+#[test]
 fn different_kinds_order_as_written() {
     let world = World::local(&[("a", json!({}))]).with(&[("ghcr.io/n/a", json!({}))]);
     assert_eq!(

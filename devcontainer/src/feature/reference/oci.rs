@@ -105,8 +105,10 @@ impl Oci {
 
 impl fmt::Display for Oci {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.digest.is_some() { '@' } else { ':' };
-        write!(f, "{}{mark}{}", self.resource, self.version())
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => write!(f, "{}@{digest}", self.resource),
+            (None, tag) => write!(f, "{}:{}", self.resource, tag.as_deref().unwrap_or_default()),
+        }
     }
 }
 

@@ -34,6 +34,8 @@ fn a_registrys_reference_has_a_tag_a_digest_or_the_latest_tag() {
     );
     assert_eq!(git.resource, "ghcr.io/devcontainers/features/git");
     assert_eq!(oci("ghcr.io/a/b").tag.as_deref(), Some("latest"));
+    let empty = oci("ghcr.io/a/b:");
+    assert_eq!((empty.tag.as_deref(), empty.version(), empty.to_string().as_str()), (None, "latest", "ghcr.io/a/b:"));
     let pinned = oci("ghcr.io/a/b@sha256:abc");
     assert_eq!((pinned.tag.as_deref(), pinned.version()), (None, "sha256:abc"));
     assert_eq!(pinned.to_string(), "ghcr.io/a/b@sha256:abc");
