@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use steading_core::runtime::{BuildRequest, Runtime as _};
 use steading_core::{Desired, ImageRef, Phase};
 use steading_runtime::conformance::Lines;
+use steading_runtime::fake::Op;
 use steading_worker::Rest;
 use world::World;
 
@@ -78,4 +79,33 @@ async fn images_go_when_no_record_names_them() {
     assert_eq!(world.settle(id).await, Rest::Settled(Phase::Deleted));
     world.worker.tidy(Duration::ZERO).await;
     assert_eq!(names(&world).await, ["mine:1"]);
+}
+
+#[tokio::test]
+async fn a_rebuild_that_fails_late_finds_what_it_goes_back_to() {
+    let world = World::with(|config| config.worker.open_seconds = 1).await;
+    let files = [
+        (".devcontainer/devcontainer.json", CONFIGURATION),
+        (".devcontainer/Dockerfile", "FROM universal\nLABEL version=1\n"),
+    ];
+    let id = world.workspace(&world.repository("late", &files)).await;
+    world.settle(id).await;
+    let (before, first) = (world.load(id).await, names(&world).await);
+    world.fake.put_file(id, "/workspaces/late/.devcontainer/Dockerfile", "FROM universal\nLABEL version=2\n");
+    // The IDE of the second image never answers.
+    let fake = world.fake.clone();
+    world.fake.on_dial(move |_, _| {
+        let hung_up = || Box::new(tokio::io::duplex(64).0) as Box<dyn steading_core::runtime::Duplex>;
+        (fake.calls(Op::Up) == 2).then(hung_up)
+    });
+    world.store.workspaces().want_rebuild(id).await.unwrap();
+    assert!(matches!(world.worker.drive(id).await.unwrap(), Rest::Waiting(_)));
+    assert!(world.load(id).await.facts.last.is_some());
+    world.worker.tidy(Duration::ZERO).await;
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    let after = world.load(id).await;
+    assert_eq!((after.warnings[0].code.as_str(), &after.spec), ("service-not-ready", &before.spec));
+    assert_eq!(world.calls(Op::Build), 2, "the image before was built once more");
+    world.worker.tidy(Duration::ZERO).await;
+    assert_eq!(names(&world).await, first);
 }

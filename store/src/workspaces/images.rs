@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use steading_core::image::ImageRef;
+use steading_core::pod::PodSpec;
 
 use super::{Workspaces, document};
 use crate::error::StoreError;
@@ -25,12 +26,13 @@ impl Workspaces<'_> {
             after = last.id;
             for row in rows {
                 let ws = document::workspace(row)?;
-                named.extend(ws.facts.image.map(|held| held.image));
-                named.extend(
-                    ws.spec.into_iter().flat_map(|spec| {
-                        std::iter::once(spec.main).chain(spec.sidecars).map(|container| container.image)
-                    }),
-                );
+                let (images, specs) = match ws.facts.last {
+                    Some(last) => ([ws.facts.image, Some(last.image)], [ws.spec, Some(last.spec)]),
+                    None => ([ws.facts.image, None], [ws.spec, None]),
+                };
+                named.extend(images.into_iter().flatten().map(|held| held.image));
+                let containers = |spec: PodSpec| std::iter::once(spec.main).chain(spec.sidecars);
+                named.extend(specs.into_iter().flatten().flat_map(containers).map(|container| container.image));
             }
         }
     }
