@@ -45,7 +45,7 @@ pub use links::Links;
 pub use logs::{LogStore, Logs};
 pub use ports::Ports;
 pub use prebuilds::Prebuilds;
-pub use queue::Jobs;
+pub use queue::{Jobs, Turn};
 pub use sessions::Sessions;
 pub use tickets::Tickets;
 pub use tokens::{Token, Tokens};
@@ -199,7 +199,8 @@ impl Store {
         self.inner.queue.clone()
     }
 
-    /// The other end of the bell: hears the rings and does at most `concurrency` jobs at once.
+    /// The other end of the bell: hears the rings and has at most `concurrency` jobs at
+    /// work at once, beside those that wait for something.
     #[must_use]
     pub fn jobs(&self, concurrency: usize) -> Jobs {
         Jobs::new(self.inner.queue.clone(), concurrency)

@@ -28,7 +28,7 @@ mod jobs;
 
 use desk::Desk;
 use in_redis::InRedis;
-pub use jobs::Jobs;
+pub use jobs::{Jobs, Turn};
 
 /// How often a worker says that it lives, and how often an idle one looks for rings of other processes.
 const HEARTBEAT: Duration = Duration::from_secs(1);

@@ -50,6 +50,8 @@ struct Slot {
     now: Vec<Uuid>,
     /// The delivery that is not acknowledged before the job is done.
     delivery: Option<oneshot::Sender<()>>,
+    /// It waits for something, and none of its deliveries is kept: they would keep others from coming.
+    aside: bool,
 }
 
 /// What to do with what apalis delivers.
@@ -90,7 +92,7 @@ impl Desk {
         }
         let delivery = match state.slots.get_mut(&ring.job) {
             // One unacknowledged delivery keeps a job alive; more would only block others.
-            Some(slot) if slot.delivery.is_none() => {
+            Some(slot) if slot.delivery.is_none() && !slot.aside => {
                 let (done, wait) = oneshot::channel();
                 slot.delivery = Some(done);
                 Delivery::Wait(wait)
@@ -100,6 +102,20 @@ impl Desk {
         drop(state);
         self.rung.notify_one();
         delivery
+    }
+
+    /// A job that runs waits for something. What is to be done for a workspace is on record: should this
+    /// process die meanwhile, the sweeper rings for it. A question is on no record, so its delivery is kept.
+    pub(crate) fn set_aside(&self, job: Job) {
+        if !matches!(job, Job::Drive { .. }) {
+            return;
+        }
+        if let Some(slot) = self.state().slots.get_mut(&job) {
+            slot.aside = true;
+            if let Some(done) = slot.delivery.take() {
+                let _ = done.send(());
+            }
+        }
     }
 
     /// Waits for a job that may be started.
@@ -167,7 +183,7 @@ impl State {
     fn finish(&mut self, job: Job) {
         let Some(slot) = self.slots.get_mut(&job) else { return };
         let answered = std::mem::take(&mut slot.now);
-        slot.running = false;
+        (slot.running, slot.aside) = (false, false);
         if slot.next.is_empty() {
             if let Some(done) = self.slots.remove(&job).and_then(|slot| slot.delivery) {
                 // The delivery may have been given up; then apalis brings it again.
@@ -242,6 +258,25 @@ mod tests {
         assert!(wait.try_recv().is_err());
         desk.finish(foreign.job);
         wait.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn no_delivery_is_kept_for_a_workspace_whose_job_waits() {
+        let desk = Desk::default();
+        desk.open();
+        let foreign = ring(job());
+        let Delivery::Wait(wait) = desk.deliver(foreign) else { panic!("it must wait") };
+        desk.next().await;
+        desk.set_aside(foreign.job);
+        wait.await.unwrap();
+        assert!(matches!(desk.deliver(ring(foreign.job)), Delivery::Answered));
+        desk.finish(foreign.job);
+        assert_eq!(desk.next().await, foreign.job, "it rang again");
+        let question = ring(Job::Resolve { inquiry: steading_core::InquiryId::new() });
+        let Delivery::Wait(mut wait) = desk.deliver(question) else { panic!("it must wait") };
+        desk.next().await;
+        desk.set_aside(question.job);
+        assert!(wait.try_recv().is_err());
     }
 
     #[tokio::test]

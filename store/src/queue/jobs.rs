@@ -1,14 +1,14 @@
 //! The worker side of the queue.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use apalis::prelude::{BackendExt as _, BoxDynError, WorkerBuilder, WorkerBuilderExt as _};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use steading_core::queue::Job;
 use steading_core::report;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +20,37 @@ use crate::error::StoreError;
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the queue may take to write its last acknowledgements.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// A job's place among those that are at work. The default is a place that nobody counts.
+#[derive(Debug, Default)]
+pub struct Turn {
+    of: Option<(Arc<Desk>, Job)>,
+    places: Option<Arc<Semaphore>>,
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Turn {
+    fn at(desk: Arc<Desk>, job: Job, places: Arc<Semaphore>, place: OwnedSemaphorePermit) -> Self {
+        Self { of: Some((desk, job)), places: Some(places), place: Mutex::new(Some(place)) }
+    }
+
+    /// Waits for something, and leaves the place to others meanwhile: what waits costs its memory alone, and
+    /// must not keep anything else from its turn. Afterwards it goes on at once, in a place if one is free.
+    pub async fn aside<T>(&self, waiting: impl Future<Output = T>) -> T {
+        drop(self.place().take());
+        if let Some((desk, job)) = &self.of {
+            desk.set_aside(*job);
+        }
+        let came = waiting.await;
+        let free = self.places.as_ref().and_then(|places| places.clone().try_acquire_owned().ok());
+        *self.place() = free;
+        came
+    }
+
+    fn place(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Hears rings and has them handled.
 #[derive(Debug)]
@@ -33,7 +64,7 @@ impl Jobs {
         Self { ringer, concurrency: concurrency.max(1) }
     }
 
-    /// Hands each job to the handler until the shutdown; then starts no more and returns once those under
+    /// Hands each job to the handler, with its turn, until the shutdown; then starts no more and returns once those under
     /// way have ended (the handler should watch the same token). Dropping it drops them.
     ///
     /// - One job is never handled twice at once by this process; other processes may, so the handler
@@ -45,7 +76,7 @@ impl Jobs {
     /// - Put time-outs inside the handler. A panic ends that run alone.
     pub async fn run<F, R>(self, handler: F, shutdown: CancellationToken)
     where
-        F: Fn(Job) -> R + Send + Sync + 'static,
+        F: Fn(Job, Arc<Turn>) -> R + Send + Sync + 'static,
         R: Future<Output = Result<(), StoreError>> + Send + 'static,
     {
         let desk = self.ringer.desk.clone();
@@ -78,41 +109,44 @@ impl Drop for Open {
 
 async fn work<F, R>(desk: &Arc<Desk>, concurrency: usize, handler: Arc<F>, shutdown: &CancellationToken)
 where
-    F: Fn(Job) -> R + Send + Sync + 'static,
+    F: Fn(Job, Arc<Turn>) -> R + Send + Sync + 'static,
     R: Future<Output = Result<(), StoreError>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(concurrency));
+    let places = Arc::new(Semaphore::new(concurrency));
     let mut running = JoinSet::new();
     loop {
         let next = async {
-            let slot = slots.clone().acquire_owned().await;
-            (slot, desk.next().await)
+            let place = places.clone().acquire_owned().await;
+            (place, desk.next().await)
         };
-        let (slot, job) = tokio::select! {
+        let (place, job) = tokio::select! {
             biased;
             () = shutdown.cancelled() => break,
             Some(_) = running.join_next() => continue,
             next = next => next,
         };
+        // It is acquired unless the semaphore is closed, which it never is.
+        let Ok(place) = place else { break };
+        let turn = Arc::new(Turn::at(desk.clone(), job, places.clone(), place));
         let (desk, handler, shutdown) = (desk.clone(), handler.clone(), shutdown.clone());
         running.spawn(async move {
-            attend(job, handler.as_ref(), &shutdown).await;
+            attend(job, &turn, handler.as_ref(), &shutdown).await;
             desk.finish(job);
-            drop(slot);
+            drop(turn);
         });
     }
     while running.join_next().await.is_some() {}
 }
 
 /// Calls the handler until the database has answered it.
-async fn attend<F, R>(job: Job, handler: &F, shutdown: &CancellationToken)
+async fn attend<F, R>(job: Job, turn: &Arc<Turn>, handler: &F, shutdown: &CancellationToken)
 where
-    F: Fn(Job) -> R,
+    F: Fn(Job, Arc<Turn>) -> R,
     R: Future<Output = Result<(), StoreError>>,
 {
     loop {
         // The handler is called inside, so that a panic before its first await is caught, too.
-        match AssertUnwindSafe(async { handler(job).await }).catch_unwind().await {
+        match AssertUnwindSafe(async { handler(job, turn.clone()).await }).catch_unwind().await {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
                 tracing::warn!(?job, error = %report::chain(&error), "the job is tried again");

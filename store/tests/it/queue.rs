@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use steading_core::WorkspaceId;
 use steading_core::queue::Job;
-use steading_store::{Store, StoreError};
+use steading_store::{Store, StoreError, Turn};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ on_each_queue!(
     a_handler_that_fails_is_asked_again,
     a_shutdown_waits_for_what_is_under_way,
     two_processes_share_the_work,
+    what_waits_keeps_nothing_else_from_its_turn,
     rings_are_pruned,
 );
 
@@ -38,7 +39,7 @@ fn drive() -> Job {
 fn worker(store: &Store) -> (mpsc::UnboundedReceiver<Job>, CancellationToken, JoinHandle<()>) {
     let (told, heard) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
-    let handler = move |job| {
+    let handler = move |job, _| {
         let _ = told.send(job);
         async { Ok(()) }
     };
@@ -93,7 +94,7 @@ async fn a_nudge_reaches_another_process(world: &World) {
 async fn a_nudge_during_the_work_leads_to_another_look(world: &World) {
     let (started, mut starts) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
-    let handler = move |_| {
+    let handler = move |_, _| {
         let _ = started.send(());
         async {
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -121,7 +122,7 @@ async fn one_job_is_not_done_twice_at_once(world: &World) {
     let stop = CancellationToken::new();
     let handler = {
         let (busy, most) = (busy.clone(), most.clone());
-        move |_| {
+        move |_, _| {
             let (busy, most) = (busy.clone(), most.clone());
             async move {
                 most.fetch_max(busy.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -145,7 +146,7 @@ async fn one_job_is_not_done_twice_at_once(world: &World) {
 async fn a_worker_that_dies_loses_nothing(world: &World) {
     let first = world.another().await;
     let (started, mut starts) = mpsc::unbounded_channel();
-    let handler = move |job: Job| {
+    let handler = move |job: Job, _| {
         let _ = started.send(job);
         std::future::pending::<Result<(), StoreError>>()
     };
@@ -178,7 +179,7 @@ async fn what_was_rung_before_the_start_is_heard(world: &World) {
 async fn a_panic_ends_one_run_only(world: &World) {
     let (told, mut heard) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
-    let handler = move |job: Job| {
+    let handler = move |job: Job, _| {
         let told = told.clone();
         async move {
             let _ = told.send(job);
@@ -204,7 +205,7 @@ async fn a_handler_that_fails_is_asked_again(world: &World) {
     let (told, mut heard) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     let tries = Arc::new(AtomicUsize::new(0));
-    let handler = move |job: Job| {
+    let handler = move |job: Job, _| {
         let _ = told.send(job);
         let fails = tries.fetch_add(1, Ordering::SeqCst) == 0;
         async move { if fails { Err(StoreError::Unavailable("gone".into())) } else { Ok(()) } }
@@ -226,7 +227,7 @@ async fn a_shutdown_waits_for_what_is_under_way(world: &World) {
     let (started, mut starts) = mpsc::unbounded_channel();
     let handler = {
         let done = done.clone();
-        move |_| {
+        move |_, _| {
             let (done, started) = (done.clone(), started.clone());
             async move {
                 let _ = started.send(());
@@ -251,6 +252,43 @@ async fn a_shutdown_waits_for_what_is_under_way(world: &World) {
     run.await.unwrap();
 }
 
+async fn what_waits_keeps_nothing_else_from_its_turn(world: &World) {
+    let other = world.another().await;
+    let (told, mut heard) = mpsc::unbounded_channel();
+    let waiting: Arc<Mutex<Vec<Job>>> = Arc::default();
+    let stop = CancellationToken::new();
+    let handler = {
+        let (waiting, stop) = (waiting.clone(), stop.clone());
+        move |job, turn: Arc<Turn>| {
+            let (told, stop) = (told.clone(), stop.clone());
+            let waits = waiting.lock().unwrap().contains(&job);
+            async move {
+                let _ = told.send(job);
+                if waits {
+                    turn.aside(stop.cancelled()).await;
+                }
+                Ok(())
+            }
+        }
+    };
+    let run = tokio::spawn(other.jobs(1).run(handler, stop.clone()));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Rung in this process and in another one.
+    for store in [&other, &world.store] {
+        for _ in 0..3 {
+            let job = drive();
+            waiting.lock().unwrap().push(job);
+            store.queue().nudge(job).await.unwrap();
+            assert_eq!(next(&mut heard).await, job);
+        }
+        let job = drive();
+        store.queue().nudge(job).await.unwrap();
+        assert_eq!(next(&mut heard).await, job);
+    }
+    stop.cancel();
+    run.await.unwrap();
+}
+
 async fn two_processes_share_the_work(world: &World) {
     let seen: Arc<Mutex<HashMap<Job, usize>>> = Arc::default();
     let stop = CancellationToken::new();
@@ -258,7 +296,7 @@ async fn two_processes_share_the_work(world: &World) {
     for _ in 0..2 {
         let store = world.another().await;
         let seen = seen.clone();
-        let handler = move |job| {
+        let handler = move |job, _| {
             *seen.lock().unwrap().entry(job).or_default() += 1;
             async {
                 tokio::time::sleep(Duration::from_millis(5)).await;
