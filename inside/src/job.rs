@@ -5,6 +5,7 @@
 //! lock       locked by its runner as long as the command runs; the kernel lets go when the runner dies
 //! run.json   {"pid", "ticks", "started_at"}: written before the command starts, and again with its pid
 //! exit.json  {"code", "signal", "timed_out", "ended_at"}: written whole, when the command has ended
+//! *.room     what the two will be written into, taken before the command starts: it may fill the disk
 //! log        its output
 //! ```
 //!
@@ -13,6 +14,7 @@
 use crate::failure::{Failure, Result};
 use crate::place::{Place, write_whole};
 use crate::process;
+use crate::room::Room;
 use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -164,9 +166,14 @@ impl Job {
         write_whole(&self.run_file(), &to_json(run)?, 0o644)
     }
 
-    /// Records the end.
-    pub fn record_exit(&self, exit: &Exit) -> Result<()> {
-        write_whole(&self.exit_file(), &to_json(exit)?, 0o644)
+    /// Takes the room in which the run is recorded once more, with its pid.
+    pub fn room_for_run(&self) -> Result<Room> {
+        Room::take(&self.run_file())
+    }
+
+    /// Takes the room in which the end will be recorded.
+    pub fn room_for_exit(&self) -> Result<Room> {
+        Room::take(&self.exit_file())
     }
 
     /// Forgets an earlier run; the caller holds the start lock. Should the runner alone have been killed, what it left
@@ -176,6 +183,8 @@ impl Job {
             process::signal_group(pid, ticks, Signal::SIGKILL);
         }
         let _ = fs::remove_file(self.exit_file());
+        Room::forget(&self.exit_file());
+        Room::forget(&self.run_file());
         if !keep_log {
             let _ = fs::remove_file(self.log());
         }
@@ -290,7 +299,9 @@ mod tests {
         assert!(job.claim().unwrap().is_none());
         drop(claim);
         assert_eq!(job.state().word(), "lost");
-        job.record_exit(&Exit { code: 3, signal: None, timed_out: false, ended_at: 1 }).unwrap();
+        let room = job.room_for_exit().unwrap();
+        assert_eq!(job.state().word(), "lost", "room is no record");
+        room.fill(&Exit { code: 3, signal: None, timed_out: false, ended_at: 1 }).unwrap();
         assert_eq!(job.state().exit().map(|e| e.code), Some(3));
         job.forget(false);
         assert_eq!(job.state(), State::Absent);

@@ -7,11 +7,12 @@ use crate::job::{Exit, Job, Run};
 use crate::journal::Journal;
 use crate::place::Place;
 use crate::process;
+use crate::room::Room;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{PipeReader, Read, Write};
+use std::io::{PipeReader, PipeWriter, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -24,6 +25,8 @@ const HOOK_LIMIT: u64 = 16 << 20;
 const SERVICE_LIMIT: u64 = 1 << 20;
 /// Between "please end" and "end".
 const GRACE: Duration = Duration::from_secs(2);
+/// Between two tries to record an end.
+const AGAIN: Duration = Duration::from_secs(1);
 /// More than a pipe holds: having read this much after the end, we have read all the command wrote.
 const PIPE: usize = 128 << 10;
 
@@ -60,12 +63,16 @@ fn tell(word: &str) {
 }
 
 struct Begun {
-    job: Job,
     claim: Option<File>,
     journal: Journal,
     output: PipeReader,
     child: Child,
     run: Run,
+    /// Where the end is recorded.
+    room: Room,
+    /// A thread waits for the child; the pipe it drops is how poll hears of it.
+    gone: PipeReader,
+    going: PipeWriter,
     timeout: Option<Duration>,
 }
 
@@ -77,7 +84,10 @@ fn begin(place: &Place, args: &Args) -> Result<Option<Begun>> {
         Some("tail") => Journal::tail(&job.log(), SERVICE_LIMIT).map_err(log)?,
         _ => Journal::head(&job.log(), HOOK_LIMIT).map_err(log)?,
     };
-    // Before the command, so that no death of ours can let it run a second time.
+    let (gone, going) = std::io::pipe().map_err(|e| Failure::system("make a pipe", e))?;
+    let timeout = args.seconds("timeout")?;
+    // Before the command, so that neither a death of ours nor a full disk can let it run a second time.
+    let (run_room, room) = (job.room_for_run()?, job.room_for_exit()?);
     let mut run = Run { pid: None, ticks: None, started_at: process::now_ms() };
     job.record_run(&run)?;
     let (output, child) = match spawn(place, args) {
@@ -89,9 +99,9 @@ fn begin(place: &Place, args: &Args) -> Result<Option<Begun>> {
     };
     run.pid = i32::try_from(child.id()).ok();
     run.ticks = run.pid.and_then(process::start_ticks);
-    job.record_run(&run)?;
-    let timeout = args.seconds("timeout")?;
-    Ok(Some(Begun { job, claim: Some(claim), journal, output, child, run, timeout }))
+    // It runs by now, whatever becomes of this: without it nobody but we can end it, and that is all.
+    let _ = run_room.fill(&run);
+    Ok(Some(Begun { claim: Some(claim), journal, output, child, run, room, gone, going, timeout }))
 }
 
 fn spawn(place: &Place, args: &Args) -> Result<(PipeReader, Child)> {
@@ -113,8 +123,7 @@ impl Begun {
     fn follow(mut self) {
         let mut deadline = self.timeout.map(|limit| Instant::now() + limit);
         let mut timed_out = false;
-        // A thread waits for the child; the pipe it drops is how poll hears of it.
-        let Ok((gone, going)) = std::io::pipe() else { return };
+        let (gone, going) = (self.gone, self.going);
         let mut child = self.child;
         let waiter = std::thread::spawn(move || {
             let status = child.wait();
@@ -123,12 +132,15 @@ impl Begun {
         });
         let mut waiter = Some(waiter);
         let (mut ended, mut open, mut since_end) = (false, true, 0);
+        // An end that is on no record yet. Until it is, we keep the claim: it would count as an interruption.
+        let mut told: Option<Exit> = None;
         let mut buffer = vec![0; 64 << 10];
-        while open || waiter.is_some() {
+        while open || waiter.is_some() || told.is_some() {
             let wait = match (ended, &waiter, deadline) {
                 (false, _, Some(at)) => until(at),
                 // What the command wrote is in the pipe by now: take it, wait for nothing, note the end.
                 (true, Some(_), _) => PollTimeout::ZERO,
+                _ if told.is_some() => until(Instant::now() + AGAIN),
                 _ => PollTimeout::NONE,
             };
             let (readable, now_ended) = look(open.then_some(&self.output), (!ended).then_some(&gone), wait);
@@ -147,8 +159,13 @@ impl Begun {
                 && (!readable || since_end >= PIPE)
                 && let Some(status) = waiter.take().and_then(|waiter| waiter.join().ok())
             {
-                let _ = self.job.record_exit(&exit(status.ok(), timed_out));
-                self.claim = None;
+                told = Some(exit(status.ok(), timed_out));
+            }
+            if let Some(end) = told.take() {
+                match self.room.fill(&end) {
+                    Ok(()) => self.claim = None,
+                    Err(_) => told = Some(end),
+                }
             }
             // Counts from the next look on: this one may have missed what came just before the end.
             ended |= now_ended;

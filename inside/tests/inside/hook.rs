@@ -1,6 +1,6 @@
 //! Once per key, whoever asks and whoever dies.
 
-use crate::world::{World, eventually, runs, text};
+use crate::world::{Disk, World, eventually, runs, text};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Read;
@@ -91,6 +91,27 @@ fn a_killed_runner_is_an_interruption_and_may_begin_again() {
     assert!(!runs(pid), "what an orphan was doing is ended before it is done again");
     let settled = world.hook("k", &["--again"], "echo no").output().unwrap();
     assert_eq!(text(&settled.stdout), "anew\n", "what ended is not begun again");
+}
+
+#[test]
+fn a_hook_that_fills_the_disk_has_ended_as_it_did() {
+    let world = World::new();
+    let Some(_disk) = Disk::mount(world.path("state")) else { return };
+    let (count, filler) = (world.path("count"), world.path("state/filler"));
+    let script = format!("echo x >> {}; cat /dev/zero > {}; exit 3", count.display(), filler.display());
+    for _ in 0..2 {
+        let output = world.hook("k", &["--again"], &script).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+    }
+    let status = world.json(&["hook", "status", "k"]);
+    assert_eq!((&status["state"], status["pid"].is_i64()), (&"done".into(), true), "{status}");
+    assert_eq!(world.read("count"), "x\n");
+    // Where there is no room for a record of its end, nothing is begun.
+    let refused = world.hook("other", &[], &script).output().unwrap();
+    assert_eq!((refused.status.code(), world.read("count").as_str()), (Some(71), "x\n"), "{refused:?}");
+    std::fs::remove_file(filler).unwrap();
+    let again = world.hook("other", &[], "exit 4").output().unwrap();
+    assert_eq!(again.status.code(), Some(4), "{again:?}");
 }
 
 #[test]
