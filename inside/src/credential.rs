@@ -6,14 +6,14 @@
 use crate::account::Account;
 use crate::args::{Args, Opt};
 use crate::failure::{DENIED, Failure, Result, SYSTEM};
-use crate::place::Place;
+use crate::place::{Place, replace};
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
-use nix::unistd::{Gid, Uid, chown, geteuid};
+use nix::unistd::geteuid;
 use serde::Deserialize;
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// The folder in memory that every container has, whatever its image.
@@ -73,24 +73,17 @@ fn deliver(place: &Place, to: &Account) -> Result<u8> {
     let mut text = Vec::new();
     io::stdin().lock().take(LONGEST).read_to_end(&mut text).map_err(doing("read standard input"))?;
     let path = file_of(place, to.uid);
-    match fs::remove_file(&path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(Failure::system("replace the credentials", error)),
-    }
     if text.is_empty() {
-        return Ok(0);
+        return match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Failure::system("take the credentials away", error))
+            }
+            _ => Ok(0),
+        };
     }
-    // Everybody may write into the folder: what somebody put there meanwhile is not followed.
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-    let mut file = file.map_err(doing("make the file of the credentials"))?;
-    let given = file
-        .write_all(&text)
-        .and_then(|()| Ok(chown(&path, Some(Uid::from_raw(to.uid)), Some(Gid::from_raw(to.gid)))?));
-    if let Err(error) = given {
-        let _ = fs::remove_file(&path);
-        return Err(Failure::system("write the credentials", error));
-    }
+    // Whole or not at all: Git may ask at any moment. Everybody may write into the folder: what somebody put
+    // there under one of the names is not followed.
+    replace(&path, &text, 0o600, Some((to.uid, to.gid))).map_err(doing("write the credentials"))?;
     Ok(0)
 }
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const ENTRIES: &str =
     r#"[{"protocol":"https","host":"h.example","paths":["/g/r.git"],"username":"me","password":"s3cret"}]"#;
@@ -57,4 +58,27 @@ fn nothing_is_written_to_a_disk() {
     assert_eq!(refused.status.code(), Some(71));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("no-memory"), "{refused:?}");
     assert_eq!(std::fs::read_dir(root.path().join("dev/shm")).unwrap().count(), 0);
+}
+
+#[test]
+fn there_is_no_moment_without_credentials_when_they_are_delivered_anew() {
+    let root = tempfile::tempdir_in("/dev/shm").unwrap();
+    std::fs::create_dir_all(root.path().join("dev/shm")).unwrap();
+    let (uid, user) = me();
+    let deliver = || assert!(inside(root.path(), &["deliver", "--user", &user], ENTRIES).status.success());
+    deliver();
+    let file = root.path().join(format!("dev/shm/.steading-git-{uid}"));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let found = std::fs::read_to_string(&file);
+                assert!(found.as_deref().is_ok_and(|text| text == ENTRIES), "{found:?}");
+            }
+        });
+        (0..50).for_each(|_| deliver());
+        over.store(true, Ordering::Relaxed);
+        looking.join().unwrap();
+    });
+    assert_eq!(std::fs::read_dir(root.path().join("dev/shm")).unwrap().count(), 1);
 }
