@@ -10,6 +10,7 @@ mod as_user;
 mod boot;
 mod credential;
 mod failure;
+mod frame;
 mod hook;
 mod job;
 mod journal;
@@ -24,6 +25,8 @@ mod probe;
 mod process;
 mod relay;
 mod rights;
+mod room;
+mod run;
 mod runner;
 mod service;
 mod term;
@@ -40,6 +43,7 @@ use std::process::ExitCode;
 const HELP: &str = "\
 inside main                                              the container's main program; specification in STEADING_INSIDE
 inside as    --user U [--cwd D] [--env K=V].. -- CMD..    become a user and a command
+inside run   --user U [--cwd D] [--env K=V].. -- CMD..    a command that ends with whoever waits for it
 inside term  --user U [--cwd D] [--size CxR]              a terminal with the user's login shell
 inside probe --user U --mode M [--timeout S]              userEnvProbe: the environment as JSON
 inside hook  run --key K --user U .. -- CMD..             run once per key, follow the output
@@ -77,6 +81,7 @@ fn run(mut words: Vec<OsString>) -> Result<u8> {
     match command.to_str().unwrap_or_default() {
         "main" => boot::command(&place),
         "as" => as_user::command(&place, words),
+        "run" => run::command(&place, words),
         "term" => term::command(&place, words),
         "login" => login::command(&place, words),
         "probe" => probe::command(&place, words),

@@ -4,15 +4,14 @@
 //! gone, and the shell would stay for ever. So the terminal is ours, and the end of standard input hangs it up.
 //! One thread; nothing blocks, and everything is bounded: output that nobody reads never holds up what is typed.
 
-mod frame;
-mod session;
+pub mod session;
 
 use crate::args::Args;
 use crate::failure::{Failure, Result};
+use crate::frame::{Decoder, Frame};
 use crate::launch;
 use crate::login;
 use crate::place::Place;
-use frame::{Decoder, Frame};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
@@ -202,7 +201,7 @@ impl Terminal {
                     let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
                     let _ = tcsetwinsize(master, size);
                 }
-                (_, None) => {}
+                (_, None) | (Frame::End, _) => {}
             }
         }
         Ok(true)

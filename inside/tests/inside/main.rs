@@ -9,5 +9,6 @@ mod lfs;
 mod ports;
 mod probe;
 mod relay;
+mod run;
 mod term;
 mod world;

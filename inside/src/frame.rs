@@ -1,5 +1,5 @@
-//! What whoever sits at a terminal sends: `kind u8 | length u32 | payload`, numbers in network order. What comes back
-//! is the bytes of the terminal, as they are.
+//! What whoever sits at a terminal, or waits for a command, sends: `kind u8 | length u32 | payload`, numbers in
+//! network order. What comes back is output as it is.
 
 use crate::failure::{Failure, PROTOCOL, Result};
 
@@ -15,6 +15,8 @@ pub enum Frame {
     Data(Vec<u8>),
     /// Kind 2: the terminal's size, columns and rows as u16 each.
     Size(u16, u16),
+    /// Kind 3: a command has all of its input.
+    End,
 }
 
 /// Cuts a byte stream into frames.
@@ -44,6 +46,8 @@ impl Decoder {
         let frame = match (kind, payload) {
             (1, bytes) => Frame::Data(bytes.to_vec()),
             (2, &[c0, c1, r0, r1]) => Frame::Size(u16::from_be_bytes([c0, c1]), u16::from_be_bytes([r0, r1])),
+            (3, []) => Frame::End,
+            (3, _) => return Err(broken("an end has no payload")),
             (2, _) => return Err(broken("a size has four bytes")),
             (kind, _) => return Err(broken(format!("unknown frame kind {kind}"))),
         };
