@@ -134,12 +134,13 @@ fn after_open(ws: &Workspace, seen: &Observed) -> Step {
     if !hooks_done(facts, instance, started_at, Stage::PostCreate) {
         return Step::Hooks(Stage::PostCreate);
     }
-    // Before postStartCommand, which is often a server that never ends.
-    if seen.volumes.get(&crate::pod::VolumeRole::State) != facts.extensions.as_ref() {
-        return Step::Extensions;
-    }
+    // Nobody waits for postStartCommand to end, which is often a server that stays; a gallery that does not
+    // answer is waited for.
     if !has_started(facts, instance, started_at) {
         return Step::Hooks(Stage::PostStart);
+    }
+    if seen.volumes.get(&crate::pod::VolumeRole::State) != facts.extensions.as_ref() {
+        return Step::Extensions;
     }
     if ws.entered_at > facts.attached && !has_failed(facts, instance, started_at) {
         return Step::Hooks(Stage::PostAttach);

@@ -116,6 +116,25 @@ async fn commands_side_by_side_all_run_whatever_they_are_called() {
 }
 
 #[tokio::test]
+async fn a_gallery_that_does_not_answer_holds_up_no_hook_and_leaves_no_installer() {
+    let world = World::new().await;
+    let configuration = r#"{"image": "debian", "postStartCommand": "echo start",
+        "customizations": {"vscode": {"extensions": ["a.silent", "a.b"]}}}"#;
+    let id = opened(&world, "g", configuration).await;
+    let ws = world.load(id).await;
+    let told: Vec<_> = ws.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(told, ["the extension a.silent was not installed: the gallery did not answer in time"]);
+    let calls = world.helper.lock().unwrap().calls.clone();
+    let runs: Vec<_> = calls.iter().filter(|exec| exec.command[1..3] == ["hook", "run"]).collect();
+    assert!(runs[0].command.contains(&"echo start".to_owned()), "{runs:#?}");
+    for installer in &runs[1..] {
+        let at = installer.command.iter().position(|word| word == "--timeout").unwrap();
+        assert!(installer.command[at + 1].parse::<u64>().unwrap() <= 600, "{installer:#?}");
+    }
+    assert_eq!((runs.len(), world.helper.lock().unwrap().extensions.len()), (3, 2));
+}
+
+#[tokio::test]
 async fn secrets_of_the_environment_are_on_no_command_line() {
     let world = World::new().await;
     let configuration = r#"{"image": "debian",

@@ -1,28 +1,31 @@
 //! `Step::Extensions`: settings and extensions of the configuration, once people are in, and a look at
 //! what the image lacks.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use devcontainer::VsCode;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use steading_core::Diagnostic;
 use steading_core::failure::Failure;
 use steading_core::pod::render::STATE;
 use steading_core::pod::{PodSpec, VolumeRole};
-use steading_core::runtime::Observed;
+use steading_core::runtime::{InstanceId, Observed, VolumeId};
 use steading_core::service::{Service, ServiceName};
 use steading_core::workspace::Change;
 
+use super::hooks::command::{Command, End};
 use super::journey::{Done, Journey};
-use super::{populate, resolve};
+use super::{hooks, populate, resolve};
 use crate::account::Owner;
 use crate::archive::{self, Item};
 use crate::error::{In as _, Trouble};
 use crate::inside::{self, Call};
-use crate::output;
 
-/// An extension gallery that does not answer is given up after this time.
+/// So long all extensions together may take: a gallery that does not answer is given up then.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// What is said of it.
+const SILENT: &str = "the gallery did not answer in time";
 
 /// What the IDE reads where it gets extensions from.
 const GALLERY: &str = "EXTENSIONS_GALLERY";
@@ -33,7 +36,8 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     else {
         return Ok(Done::default());
     };
-    let mut done = Done::from(Change::Extensions(volume));
+    let Some(instance) = seen.instance.clone() else { return Ok(Done::default()) };
+    let mut done = Done::from(Change::Extensions(volume.clone()));
     let wishes = VsCode::of(&image.config);
     // The first time they came with the checkout already, before the IDE was opened; not so in a rebuild,
     // or where this volume alone was lost.
@@ -51,7 +55,7 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     if let Some(ide) = spec.services.iter().find(|service| service.name == ServiceName::ide())
         && !ids.is_empty()
     {
-        done.changes.extend(install(journey, &spec, ide, &ids).await?);
+        done.changes.extend(install(journey, (&spec, &instance, &volume), ide, &ids).await?);
     }
     Ok(done)
 }
@@ -113,31 +117,55 @@ fn missing(image: &str, user: &str, told: &Value) -> Vec<Diagnostic> {
     notes
 }
 
-async fn install(journey: &Journey<'_>, spec: &PodSpec, ide: &Service, ids: &[String]) -> Result<Vec<Change>, Trouble> {
+/// Has the listed extensions installed, one after the other, all within one time. Each installer is run as hooks
+/// are: one that a driver before us began is followed, and one whose time is up is ended.
+async fn install(
+    journey: &Journey<'_>,
+    (spec, instance, volume): (&PodSpec, &InstanceId, &VolumeId),
+    ide: &Service,
+    ids: &[String],
+) -> Result<Vec<Change>, Trouble> {
     let mut warnings = Vec::new();
+    let began = Instant::now();
     for id in ids {
-        journey.log.write("ide", &format!("Installing the extension {id}"));
-        let mut call = Call::new(&["as"]).for_people(spec, &ide.folder);
+        let left = PATIENCE.saturating_sub(began.elapsed()).as_secs();
+        if left == 0 {
+            warnings.push(Change::Warned(not_installed(id, SILENT, "")));
+            continue;
+        }
+        let key = key(volume, id);
+        let mut options = Call::default().for_people(spec, &ide.folder).words(&["--timeout", &left.to_string()]);
         if let Some(gallery) = ide.env.get(GALLERY) {
-            call = call.passing(GALLERY, gallery);
+            options = options.passing(GALLERY, gallery);
         }
-        let call = call.running(commandline(ide, id));
-        let running = async {
-            let process = inside::call(journey.context.runtime.as_ref(), journey.id(), call).await?;
-            output::follow(process, Some((journey.log.as_ref(), "ide"))).await
+        let command = Command {
+            runtime: journey.context.runtime.clone(),
+            store: journey.context.store.clone(),
+            log: journey.log.clone(),
+            id: journey.id(),
+            source: hooks::source(instance, &key),
+            key,
+            stream: "ide".to_owned(),
+            title: format!("Installing the extension {id}"),
+            options,
+            argv: commandline(ide, id),
         };
-        match tokio::time::timeout(PATIENCE, running).await {
-            Ok(ended) => {
-                let ended = ended.in_step("extensions")?;
-                if ended.exit != 0 {
-                    let why = format!("the installer ended with exit code {}", ended.exit);
-                    warnings.push(Change::Warned(not_installed(id, &why, &ended.last)));
-                }
-            }
-            Err(_) => warnings.push(Change::Warned(not_installed(id, "the gallery did not answer in time", ""))),
-        }
+        let ended = journey.turn.aside(command.follow(true)).await.in_step("extensions")?;
+        let why = match ended.end {
+            End::SUCCESS => continue,
+            End::TimedOut => SILENT.to_owned(),
+            End::Lost => "the installer was interrupted".to_owned(),
+            End::Exit(exit) => format!("the installer ended with exit code {exit}"),
+        };
+        warnings.push(Change::Warned(not_installed(id, &why, &ended.last)));
     }
     Ok(warnings)
+}
+
+/// Under which the helper installs an extension into a volume once. Names may be longer than a key.
+fn key(volume: &VolumeId, id: &str) -> String {
+    let digest = hex::encode(Sha256::digest(format!("{} {id}", volume.0).as_bytes()));
+    format!("extension.{}", &digest[..24])
 }
 
 /// The IDE's own command line, told to install one extension.

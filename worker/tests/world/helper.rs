@@ -62,16 +62,8 @@ impl Helper {
                 Some(Answer::text("{}"))
             }
             [BINARY, "service", "log", ..] => Some(Answer::text("the last words of the IDE\n")),
+            [BINARY, "credential", "deliver", ..] => Some(Answer::text("")),
             [BINARY, "look", ..] => Some(Answer::text(r#"{"tools": {"git": "/usr/bin/git", "sh": "/bin/sh"}}"#)),
-            [BINARY, "as", ..] => {
-                let extension = value(exec, "--install-extension").unwrap();
-                self.extensions.push(extension.to_owned());
-                Some(if extension.contains("missing") {
-                    Answer { stdout: format!("Extension '{extension}' not found.\n"), ..Answer::exit(1) }
-                } else {
-                    Answer::text("installed\n")
-                })
-            }
             _ => None,
         }
     }
@@ -89,7 +81,10 @@ impl Helper {
         let command = exec.command[tail + 1..].join(" ");
         let command = command.trim_start_matches("/bin/sh -c ").to_owned();
         containers.put_file(id, &memory, &command);
-        self.commands.push((id, command.clone()));
+        match value(exec, "--install-extension") {
+            Some(extension) => self.extensions.push(extension.to_owned()),
+            None => self.commands.push((id, command.clone())),
+        }
         command
     }
 
@@ -114,6 +109,8 @@ impl Helper {
         let exit = command.split_once("exit ").and_then(|(_, code)| code.trim().parse().ok());
         let done = |exit: i64, timed_out: bool| json!({"state": "done", "exit": exit, "timed_out": timed_out});
         match command {
+            installer if installer.contains("missing") => done(1, false),
+            installer if installer.contains("silent") => done(124, true),
             killed if killed.contains("be-killed") => json!({"state": "lost", "exit": null, "timed_out": false}),
             long if long.contains("take-too-long") => done(124, true),
             stay if stay.contains("stay") && *self.over.borrow() => done(3, false),

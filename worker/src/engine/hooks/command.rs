@@ -17,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// How a command ended. What the helper exits with says less: every code may be the command's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::engine) enum End {
     /// By itself, with this code.
     Exit(i64),
     /// It was ended when its time was up.
@@ -27,10 +27,10 @@ pub(super) enum End {
 }
 
 impl End {
-    pub(super) const SUCCESS: Self = Self::Exit(0);
+    pub(in crate::engine) const SUCCESS: Self = Self::Exit(0);
 
     /// As the story tells it: what `timeout` and a shell would say.
-    pub(super) const fn code(self) -> i64 {
+    pub(in crate::engine) const fn code(self) -> i64 {
         match self {
             Self::Exit(code) => code,
             Self::TimedOut => 124,
@@ -41,39 +41,39 @@ impl End {
 
 /// An end with the last output before it.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) end: End,
-    pub(super) last: String,
+pub(in crate::engine) struct Ended {
+    pub(in crate::engine) end: End,
+    pub(in crate::engine) last: String,
 }
 
 /// One command of a hook.
-pub(super) struct Command {
-    pub(super) runtime: Arc<dyn Runtime>,
-    pub(super) store: Store,
-    pub(super) log: Arc<dyn LogSink>,
-    pub(super) id: WorkspaceId,
+pub(in crate::engine) struct Command {
+    pub(in crate::engine) runtime: Arc<dyn Runtime>,
+    pub(in crate::engine) store: Store,
+    pub(in crate::engine) log: Arc<dyn LogSink>,
+    pub(in crate::engine) id: WorkspaceId,
     /// Under which the helper runs it once.
-    pub(super) key: String,
+    pub(in crate::engine) key: String,
     /// What names its output for ever: the container and the key.
-    pub(super) source: String,
+    pub(in crate::engine) source: String,
     /// The stream of the log.
-    pub(super) stream: String,
-    /// How people write it.
-    pub(super) text: String,
+    pub(in crate::engine) stream: String,
+    /// What stands above its output.
+    pub(in crate::engine) title: String,
     /// As whom it runs, and for how long at most.
-    pub(super) options: Call,
+    pub(in crate::engine) options: Call,
     /// What runs.
-    pub(super) argv: Vec<String>,
+    pub(in crate::engine) argv: Vec<String>,
 }
 
 impl Command {
     /// Starts it, or follows it if it runs, to its own end: neither a broken stream nor a call that was
     /// killed is one. `may_run` says that a driver before us may have started it.
-    pub(super) async fn follow(self, may_run: bool) -> Result<Ended> {
+    pub(in crate::engine) async fn follow(self, may_run: bool) -> Result<Ended> {
         let known = if may_run { self.known().await? } else { None };
         let mut transcript = Transcript::new(self.log.clone(), &self.stream, &self.source, known);
         if known.is_none() {
-            transcript.title(&format!("$ {}", self.text));
+            transcript.title(&self.title);
         }
         loop {
             let from = transcript.reopen().to_string();
