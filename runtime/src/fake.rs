@@ -212,6 +212,13 @@ impl Fake {
         }
     }
 
+    /// Puts a symbolic link into the main container or its volumes.
+    pub fn put_link(&self, id: WorkspaceId, path: &str, target: &str) {
+        if let Some(pod) = self.world().pods.get_mut(&id) {
+            pod.put(path, archive::Entry::link(target));
+        }
+    }
+
     /// Reads a file of the main container.
     #[must_use]
     pub fn file(&self, id: WorkspaceId, path: &str) -> Option<String> {

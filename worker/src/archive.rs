@@ -89,8 +89,24 @@ pub(crate) fn enclose(
     Ok(stream::iter([Ok(Bytes::from(first))]).chain(body).boxed())
 }
 
+/// What an archive holds first, as [`steading_core::runtime::Runtime::download`] packs a path.
+pub(crate) enum Packed {
+    /// A file with this content.
+    File(Vec<u8>),
+    /// A symbolic link that leads there.
+    Link(String),
+}
+
 /// The content of the first file in an archive, as [`steading_core::runtime::Runtime::download`] packs it.
-pub(crate) async fn file(mut archive: ByteStream) -> io::Result<Option<Vec<u8>>> {
+pub(crate) async fn file(archive: ByteStream) -> io::Result<Option<Vec<u8>>> {
+    Ok(match first(archive).await? {
+        Some(Packed::File(content)) => Some(content),
+        _ => None,
+    })
+}
+
+/// The first file or symbolic link in an archive.
+pub(crate) async fn first(mut archive: ByteStream) -> io::Result<Option<Packed>> {
     let mut bytes = Vec::new();
     while let Some(piece) = archive.next().await {
         bytes.extend_from_slice(&piece?);
@@ -100,10 +116,15 @@ pub(crate) async fn file(mut archive: ByteStream) -> io::Result<Option<Vec<u8>>>
     }
     for entry in tar::Archive::new(bytes.as_slice()).entries()? {
         let mut entry = entry?;
-        if entry.header().entry_type().is_file() {
+        let kind = entry.header().entry_type();
+        if kind.is_file() {
             let mut content = Vec::new();
             entry.read_to_end(&mut content)?;
-            return Ok(Some(content));
+            return Ok(Some(Packed::File(content)));
+        }
+        if kind.is_symlink() {
+            let target = entry.link_name()?.and_then(|target| Some(target.to_str()?.to_owned()));
+            return Ok(target.map(Packed::Link));
         }
     }
     Ok(None)

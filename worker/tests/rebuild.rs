@@ -223,3 +223,58 @@ async fn a_configuration_that_was_chosen_stays_chosen_unless_its_rebuild_fails()
     assert_eq!(after.wishes.config.as_deref(), Some(B));
     assert_eq!((rebuilt(&world, id).await, used().await.as_str()), (Rest::Settled(Phase::Running), B));
 }
+
+#[tokio::test]
+async fn configurations_behind_symbolic_links_are_found_and_followed() {
+    let world = World::new().await;
+    for (name, link, target, configuration) in [
+        ("l", ".devcontainer.json", "conf/dev.json", "conf/dev.json"),
+        ("m", ".devcontainer", "conf", "conf/devcontainer.json"),
+    ] {
+        let repository = world.repository(name, &[(configuration, PLAIN), ("README.md", "# hello\n")]);
+        std::os::unix::fs::symlink(target, repository.join(link)).unwrap();
+        git(&repository, &["add", "--all"]);
+        git(&repository, &["commit", "--quiet", "--message=second"]);
+        let id = world.workspace(&repository).await;
+        world.settle(id).await;
+        let before = world.load(id).await.facts.resolution;
+        assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running), "{:?}", world.load(id).await.failure);
+        let after = world.load(id).await;
+        assert_eq!((after.facts.resolution, after.warnings), (before, Vec::new()), "{name}");
+
+        let edited = r#"{"image": "debian", "remoteUser": "1000"}"#;
+        world.fake.put_file(id, &format!("/workspaces/{name}/{configuration}"), edited);
+        assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running), "{:?}", world.load(id).await.failure);
+        assert_eq!(world.load(id).await.spec.unwrap().remote_user, "1000", "{name}");
+    }
+    // A link that was made since, and one that leads out.
+    let id = world.workspace(&world.configured("n", PLAIN)).await;
+    world.settle(id).await;
+    world.fake.put_file(id, "/workspaces/n/docker/Dev", "FROM debian\nUSER 1000\n");
+    edit(&world, id, "n", BUILT, "");
+    world.fake.put_link(id, "/workspaces/n/.devcontainer/Dockerfile", "../docker/Dev");
+    world.fake.put_link(id, "/workspaces/n/.devcontainer/passwd", "../../../etc/passwd");
+    assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running));
+    let after = world.load(id).await;
+    assert_eq!((after.warnings, after.spec.unwrap().remote_user.as_str()), (Vec::new(), "1000"));
+}
+
+#[tokio::test]
+async fn what_is_large_in_the_place_of_configurations_hides_none() {
+    let world = World::new().await;
+    let id = world.workspace(&world.configured("w", PLAIN)).await;
+    world.settle(id).await;
+    edit(&world, id, "w", r#"{"image": "debian", "remoteUser": "1000"}"#, "");
+    world.fake.put_file(id, "/workspaces/w/.devcontainer/a model", &"x".repeat(17 << 20));
+    assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running));
+    assert_eq!(world.load(id).await.spec.unwrap().remote_user, "1000");
+    let story = world.story(id).await;
+    assert!(!story.iter().any(|line| line.starts_with("warning")), "{story:#?}");
+
+    for number in 0..20_001 {
+        world.fake.put_file(id, &format!("/workspaces/w/.devcontainer/node_modules/{number}"), "");
+    }
+    assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running));
+    assert_eq!(world.load(id).await.spec.unwrap().remote_user, "root", "it is the commit's");
+    assert!(world.story(id).await.contains(&"warning configuration-too-large".to_owned()));
+}

@@ -31,6 +31,11 @@ impl Entry {
         Self { kind: Kind::File(content.into()), mode: 0o644, owner: (0, 0) }
     }
 
+    /// A symbolic link of root's.
+    pub fn link(target: &str) -> Self {
+        Self { kind: Kind::Link(target.to_owned()), mode: 0o777, owner: (0, 0) }
+    }
+
     /// The bytes of a file.
     pub fn content(&self) -> Option<&[u8]> {
         match &self.kind {

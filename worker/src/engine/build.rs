@@ -16,7 +16,7 @@ use steading_source::folder::Listed;
 use steading_source::{Context, context};
 
 use super::journey::{Done, Journey};
-use super::resolve;
+use super::{files, resolve};
 use crate::error::{In as _, Trouble};
 use crate::output::Watched;
 
@@ -38,7 +38,7 @@ async fn in_turn(
     journey: &Journey<'_>,
     work: impl Future<Output = Result<ImageInfo, RuntimeError>>,
 ) -> Result<ImageInfo, Trouble> {
-    let _permit = journey.context.builds.acquire().await;
+    let _permit = journey.turn.aside(journey.context.builds.acquire()).await;
     let minutes = journey.context.config.worker.build_minutes;
     let had = tokio::time::timeout(Duration::from_secs(u64::from(minutes) * 60), work).await;
     had.map_or_else(|_| Err(too_long(minutes)), |had| had.in_step("build"))
@@ -101,18 +101,18 @@ async fn files_now(journey: &Journey<'_>, dockerfile: &str, folder: &str) -> Res
     if journey.ws.rebuilds == 0 || journey.ws.facts.populated.is_none() {
         return Ok(None);
     }
-    let Some(root) = resolve::root(journey.context, &journey.ws).await? else { return Ok(None) };
+    let Some(root) = files::root(journey.context, &journey.ws).await? else { return Ok(None) };
     let at = if folder.is_empty() { root.clone() } else { format!("{root}/{folder}") };
     let runtime = &journey.context.runtime;
-    let mut files = Listed::default();
+    let mut known = Listed::default();
     for path in context::deciding(dockerfile, folder) {
-        if let Some(content) = resolve::file(journey, "build", &format!("{root}/{path}")).await? {
-            files.0.insert(path, content);
+        if let Some(content) = files::file(journey, "build", &root, &path).await? {
+            known.0.insert(path, content);
         }
     }
     let Some(packed) = runtime.download(journey.id(), &at).await.in_step("build")? else { return Ok(None) };
     journey.log.write("build", "Taking the files from the workspace");
-    let context = journey.context.resolver.git().context_of(packed, &files, dockerfile, folder);
+    let context = journey.context.resolver.git().context_of(packed, &known, dockerfile, folder);
     context.map(Some).map_err(|fault| Trouble::of("build", &fault))
 }
 

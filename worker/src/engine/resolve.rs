@@ -7,16 +7,16 @@ use steading_core::prebuild::Prebuild;
 use steading_core::resolution::Resolution;
 use steading_core::source::{Commit, GitSource};
 use steading_core::workspace::Change;
-use steading_core::{Class, Diagnostic, Source, Workspace, report};
+use steading_core::{Diagnostic, Source, Workspace, report};
 use steading_source::folder::Listed;
 use steading_source::{GitTree, Place, PrebuildLookup, ResolveError};
 use steading_store::Store;
 
+use super::files::{self, Configurations};
 use super::journey::{Done, Journey};
-use crate::archive;
 use crate::context::Context;
-use crate::edited::{self, Edited, Files, PLACES};
-use crate::error::{In as _, Trouble};
+use crate::edited::{Edited, Found};
+use crate::error::Trouble;
 
 /// Images made ahead, from the records.
 pub(crate) struct Registered<'a>(pub(crate) &'a Store);
@@ -68,35 +68,32 @@ fn trouble(fault: &ResolveError) -> Trouble {
 /// as it was in the commit that was checked out.
 async fn again(journey: &Journey<'_>, source: &GitSource, place: Place) -> Result<Resolution, Trouble> {
     let context = journey.context;
-    let own = at_hand(context, &journey.ws).await?;
-    if let Some((root, files)) = &own
-        && let Some(resolution) = edited(journey, source, &place, root, files.clone()).await?
-    {
-        return Ok(resolution);
-    }
-    let (prebuilt, commit) = (Registered(&context.store), place.commit.clone());
+    let short = place.commit.as_ref().map(Commit::short).unwrap_or_default();
+    let passed_over = match files::configurations(context, &journey.ws).await? {
+        Configurations::Found { root, found } => {
+            if let Some(resolution) = edited(journey, source, &place, &root, found).await? {
+                return Ok(resolution);
+            }
+            None
+        }
+        Configurations::Away => Some((
+            "files-out-of-reach",
+            format!("the files of the workspace are out of reach; the configuration of {short} is used"),
+            "What was edited since counts when you rebuild again, now that there is a container.",
+        )),
+        Configurations::TooLarge => Some((
+            "configuration-too-large",
+            format!(".devcontainer in the workspace is too large to be read; the configuration of {short} is used"),
+            "Move what is no configuration out of .devcontainer, then rebuild.",
+        )),
+    };
+    let prebuilt = Registered(&context.store);
     let resolving = context.resolver.resolve_commit(source, place, &journey.ws.wishes, &prebuilt, journey.log.as_ref());
     let mut resolution = resolving.await.map_err(|fault| trouble(&fault))?;
-    if own.is_none() {
-        let short = commit.as_ref().map(Commit::short).unwrap_or_default();
-        let message = format!("the files of the workspace are out of reach; the configuration of {short} is used");
-        let hint = "What was edited since counts when you rebuild again, now that there is a container.";
-        resolution.diagnostics.push(Diagnostic::warning("devcontainer.json", "files-out-of-reach", message).hint(hint));
+    if let Some((code, message, hint)) = passed_over {
+        resolution.diagnostics.push(Diagnostic::warning("devcontainer.json", code, message).hint(hint));
     }
     Ok(resolution)
-}
-
-/// The files in the places of configurations, and where the repository is; `None` if they are out of reach.
-async fn at_hand(context: &Context, ws: &Workspace) -> Result<Option<(String, Files)>, Trouble> {
-    let Some(root) = root(context, ws).await? else { return Ok(None) };
-    let mut files = Files::new();
-    for place in PLACES {
-        let packed = context.runtime.download(ws.id, &format!("{root}/{place}")).await;
-        let Some(packed) = packed.in_step("resolve")? else { continue };
-        let Some(found) = edited::files(packed).await else { return Ok(None) };
-        files.extend(found);
-    }
-    Ok(Some((root, files)))
 }
 
 /// What an edited configuration says; `None` if it is the commit's own.
@@ -105,27 +102,27 @@ async fn edited(
     source: &GitSource,
     place: &Place,
     root: &str,
-    files: Files,
+    found: Found,
 ) -> Result<Option<Resolution>, Trouble> {
     let Some(commit) = &place.commit else { return Ok(None) };
     let context = journey.context;
     let tree = match context.resolver.git().tree(source, commit, journey.log.as_ref()).await {
         Ok(tree) => Some(tree),
         // Without the commit the files at hand still say it, if there is a configuration among them.
-        Err(fault) if !files.is_empty() => {
+        Err(fault) if !found.is_empty() => {
             tracing::debug!(workspace.id = %journey.id(), error = %report::chain(&fault), "the commit is out of reach");
             None
         }
         Err(fault) => return Err(Trouble::of("resolve", &fault)),
     };
-    let Some(tree) = Edited::over(tree, files) else { return Ok(None) };
+    let Some(tree) = Edited::over(tree, found) else { return Ok(None) };
     let (mut tree, mut resolved) = resolve_files(journey, tree, place).await?;
     let missing = match &resolved {
         Err(ResolveError::NoDockerfile { dockerfile, .. }) => Some(dockerfile.clone()),
         _ => None,
     };
     if let Some(dockerfile) = missing
-        && let Some(content) = file(journey, "resolve", &format!("{root}/{dockerfile}")).await?
+        && let Some(content) = files::file(journey, "resolve", root, &dockerfile).await?
     {
         // It is the workspace's own, outside of where configurations are.
         tree.add(dockerfile, content);
@@ -150,23 +147,6 @@ async fn resolve_files(
     resolving.await.map_err(|_| trouble(&ResolveError::BrokeOff))
 }
 
-/// A small file of the workspace; `None` if it is not there.
-pub(super) async fn file(journey: &Journey<'_>, step: &'static str, path: &str) -> Result<Option<Vec<u8>>, Trouble> {
-    let Some(packed) = journey.context.runtime.download(journey.id(), path).await.in_step(step)? else {
-        return Ok(None);
-    };
-    archive::file(packed).await.map_err(|error| {
-        let message = format!("{path} could not be read: {error}");
-        Trouble::found(step, "file-not-read", message, "Rebuild again.", Class::Transient)
-    })
-}
-
-/// Where the repository is in the container that is still there; `None` if there is none to ask.
-pub(super) async fn root(context: &Context, ws: &Workspace) -> Result<Option<String>, Trouble> {
-    let seen = context.runtime.observe(ws.id).await.in_step("resolve")?;
-    Ok(seen.main().and(ws.facts.root.clone()))
-}
-
 /// The configurations that a workspace can be rebuilt from, by their paths: those that are in it now, or, where
 /// that is out of reach, those of its commit.
 pub(crate) async fn configurations(
@@ -177,9 +157,10 @@ pub(crate) async fn configurations(
     let Source::Git(source) = &ws.source else { return Ok(Vec::new()) };
     let populated = ws.facts.populated.as_ref();
     if populated.is_some()
-        && let Some((_, files)) = at_hand(context, ws).await?
+        && let Configurations::Found { found, .. } = files::configurations(context, ws).await?
+        && let Some(files) = Edited::<Listed>::over(None, found)
     {
-        return Ok(devcontainer::discover(&Listed(files)));
+        return Ok(devcontainer::discover(&files));
     }
     let commit = populated.and_then(|populated| populated.commit.as_ref());
     context.resolver.configurations(source, commit, log).await.map_err(|fault| trouble(&fault))
