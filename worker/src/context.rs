@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use steading_core::WorkspaceId;
 use steading_core::config::Config;
 use steading_core::queue::Job;
 use steading_core::report;
-use steading_core::runtime::{Runtime, RuntimeError, ToolMount};
+use steading_core::runtime::{InstanceId, Runtime, RuntimeError, ToolMount};
 use steading_source::Resolver;
 use steading_store::Store;
 use tokio::sync::{Notify, Semaphore};
@@ -18,6 +19,11 @@ use crate::account::Owner;
 
 /// So many hooks that stay are followed at once.
 const STAYING: usize = 256;
+
+/// So many questions are looked into at once.
+const QUESTIONS: usize = 256;
+/// So much of a kind is remembered, and then begun anew.
+const MANY: usize = 10_000;
 
 /// What a job may touch. One for each process.
 pub(crate) struct Context {
@@ -34,6 +40,8 @@ pub(crate) struct Context {
     pub(crate) fetches: Semaphore,
     /// Pulling and building.
     pub(crate) builds: Semaphore,
+    /// Resolving for questions, each of which somebody waits for.
+    pub(crate) questions: Semaphore,
     /// Hooks that stay, each of which holds a connection to the engine for as long as it is followed.
     pub(crate) staying: Arc<Semaphore>,
     /// Rung when something may have come to be of no use.
@@ -41,7 +49,11 @@ pub(crate) struct Context {
     tools: tokio::sync::Mutex<Option<Vec<ToolMount>>>,
     owners: Mutex<HashMap<String, Owner>>,
     driven: Mutex<HashMap<WorkspaceId, Arc<AtomicBool>>>,
+    handed: Mutex<HashMap<WorkspaceId, Handing>>,
 }
+
+/// The start of a container that was handed credentials, and for how many repositories.
+pub(crate) type Handing = (InstanceId, DateTime<Utc>, usize);
 
 impl Context {
     pub(crate) fn new(config: Arc<Config>, store: Store, runtime: Arc<dyn Runtime>, resolver: Resolver) -> Self {
@@ -51,11 +63,13 @@ impl Context {
             starts: Semaphore::new(permits),
             fetches: Semaphore::new(permits),
             builds: Semaphore::new(permits),
+            questions: Semaphore::new(QUESTIONS),
             staying: Arc::new(Semaphore::new(STAYING)),
             untidy: Notify::new(),
             tools: tokio::sync::Mutex::default(),
             owners: Mutex::default(),
             driven: Mutex::default(),
+            handed: Mutex::default(),
             config,
             store,
             runtime,
@@ -87,10 +101,24 @@ impl Context {
     pub(crate) fn learn_owner(&self, key: String, owner: Owner) {
         let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
         // Images are many over a long life, their users few: forgetting all costs one look each.
-        if owners.len() > 10_000 {
+        if owners.len() > MANY {
             owners.clear();
         }
         owners.insert(key, owner);
+    }
+
+    /// Whether a container was handed these credentials already. Who does not know hands them over once more,
+    /// which harms nobody.
+    pub(crate) fn was_handed(&self, id: WorkspaceId, handing: &Handing) -> bool {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner).get(&id) == Some(handing)
+    }
+
+    pub(crate) fn remember_handing(&self, id: WorkspaceId, handing: Handing) {
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        if handed.len() > MANY {
+            handed.clear();
+        }
+        handed.insert(id, handing);
     }
 
     /// The variables of this process that configurations may read.

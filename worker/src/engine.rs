@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use steading_core::{Phase, WorkspaceId};
-use steading_store::StoreError;
+use steading_store::{StoreError, Turn};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -14,6 +14,7 @@ mod build;
 mod credential;
 mod down;
 mod extensions;
+mod files;
 mod hooks;
 mod journey;
 mod lease;
@@ -47,14 +48,19 @@ pub enum Rest {
 ///
 /// # Errors
 /// Only if the database does not answer.
-pub(crate) async fn drive(context: &Context, id: WorkspaceId, stop: &CancellationToken) -> Result<Rest, StoreError> {
+pub(crate) async fn drive(
+    context: &Context,
+    id: WorkspaceId,
+    turn: &Turn,
+    stop: &CancellationToken,
+) -> Result<Rest, StoreError> {
     loop {
         let leases = context.store.leases();
         let Some(lease) = leases.acquire(id, &context.holder, context.ttl()).await? else {
             return Ok(Rest::Busy);
         };
         let held = Held::new(context.store.clone(), lease.clone());
-        let driven = match Journey::begin(context, lease, held.lost(), stop).await {
+        let driven = match Journey::begin(context, lease, turn, held.lost(), stop).await {
             Ok(mut journey) => journey.settle().await,
             Err(error) => Err(error),
         };

@@ -34,11 +34,15 @@ pub(crate) async fn answer(context: &Context, id: InquiryId, stop: &Cancellation
         }
     };
     let said = Said::default();
+    let finding = async {
+        let _permit = context.questions.acquire().await;
+        find(context, &inquiry, &said).await
+    };
     // Dropping the work ends it, wherever it is.
     let found = tokio::select! {
         () = stop.cancelled() => return Ok(()),
         () = until_left(context, id, &said) => return Ok(()),
-        found = find(context, &inquiry, &said) => found,
+        found = finding => found,
     };
     let answer = match found {
         Ok(answer) => answer,

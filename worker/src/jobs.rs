@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use steading_core::WorkspaceId;
 use steading_core::queue::Job;
-use steading_store::StoreError;
+use steading_store::{StoreError, Turn};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
@@ -16,15 +16,20 @@ use crate::inquiry;
 const SOON: Duration = Duration::from_secs(60);
 
 /// Handles one ring.
-pub(crate) async fn handle(context: Arc<Context>, stop: CancellationToken, job: Job) -> Result<(), StoreError> {
+pub(crate) async fn handle(
+    context: Arc<Context>,
+    stop: CancellationToken,
+    job: Job,
+    turn: Arc<Turn>,
+) -> Result<(), StoreError> {
     match job {
         Job::Drive { workspace } => {
-            if let Rest::Waiting(wait) = engine::drive(&context, workspace, &stop).await? {
+            if let Rest::Waiting(wait) = engine::drive(&context, workspace, &turn, &stop).await? {
                 later(context, stop, workspace, wait);
             }
             Ok(())
         }
-        Job::Resolve { inquiry } => inquiry::answer(&context, inquiry, &stop).await,
+        Job::Resolve { inquiry } => turn.aside(inquiry::answer(&context, inquiry, &stop)).await,
         // Images and workspaces made ahead have their place in the queue; nothing asks for them yet.
         Job::Prebuild { .. } | Job::Refill { .. } => {
             tracing::warn!(?job, "this worker does not know the job");

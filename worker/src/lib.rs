@@ -11,7 +11,7 @@ use steading_core::config::Config;
 use steading_core::runtime::Runtime;
 use steading_core::{WorkspaceId, report};
 use steading_source::{Git, Resolver};
-use steading_store::{Store, StoreError};
+use steading_store::{Store, StoreError, Turn};
 use tokio_util::sync::CancellationToken;
 
 mod account;
@@ -31,8 +31,8 @@ pub use engine::Rest;
 
 use context::Context;
 
-/// Rings that are answered at once. Most of them follow hooks, which costs next to nothing; work that
-/// costs is bounded by `worker.concurrency`.
+/// Rings that are at work at once. What costs is bounded by `worker.concurrency`; what waits for that, or
+/// follows a hook, is not counted: it costs the memory of its drive, some tens of kilobytes.
 const RINGS: usize = 256;
 
 /// Why a worker cannot work.
@@ -61,7 +61,7 @@ impl Worker {
     /// that it returns soon; no workspace is stopped by that.
     pub async fn run(&self, stop: CancellationToken) {
         let (context, token) = (self.context.clone(), stop.clone());
-        let handler = move |job| jobs::handle(context.clone(), token.clone(), job);
+        let handler = move |job, turn| jobs::handle(context.clone(), token.clone(), job, turn);
         let jobs = self.context.store.jobs(RINGS).run(handler, stop.clone());
         let sweep = periodic::sweep::run(self.context.clone(), stop.clone());
         let tidy = periodic::tidy::run(self.context.clone(), stop.clone());
@@ -87,6 +87,6 @@ impl Worker {
     /// # Errors
     /// Only if the database does not answer.
     pub async fn drive(&self, id: WorkspaceId) -> Result<Rest, StoreError> {
-        engine::drive(&self.context, id, &CancellationToken::new()).await
+        engine::drive(&self.context, id, &Turn::default(), &CancellationToken::new()).await
     }
 }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use steading_core::config::Config;
+use steading_core::queue::Job;
 use steading_core::runtime::{ImageInfo, RuntimeError};
 use steading_core::{Desired, Phase, WorkspaceId};
 use steading_runtime::fake::Op;
@@ -163,6 +165,42 @@ async fn long_builds_keep_no_plain_workspace_from_starting() {
     let rest = tokio::time::timeout(SOON, world.settle(id)).await.expect("it waits for builds");
     assert_eq!((rest, world.calls(Op::Build)), (Rest::Settled(Phase::Running), 1));
     builds.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_repository_host_that_hangs_keeps_nobody_from_stopping() {
+    let set = |config: &mut Config| (config.worker.concurrency, config.worker.sweep_seconds) = (1, 1);
+    let world = World::with(set).await;
+    let id = world.workspace(&world.configured("here", PLAIN)).await;
+    world.settle(id).await;
+    // One waits for the host, and more for their turn than are driven at once.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let source = format!("http://{}/o/r", silent.local_addr().unwrap());
+    let mut waiting = Vec::new();
+    for _ in 0..300 {
+        waiting.push(world.workspace_from(&source).await);
+    }
+    let stop = CancellationToken::new();
+    let (worker, token) = (world.worker.clone(), stop.clone());
+    let running = tokio::spawn(async move { worker.run(token).await });
+    let resolving = async {
+        loop {
+            let mut count = 0;
+            for id in &waiting {
+                count += usize::from(world.load(*id).await.phase == Phase::Resolving);
+            }
+            if count >= 256 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(SOON * 2, resolving).await.unwrap();
+    world.store.workspaces().want(id, Desired::Stopped).await.unwrap();
+    world.store.queue().nudge(Job::Drive { workspace: id }).await.unwrap();
+    until(&world, id, Phase::Stopped).await;
+    stop.cancel();
+    running.await.unwrap();
 }
 
 /// Waits until the record shows a phase and nobody is at it.

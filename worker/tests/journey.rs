@@ -5,7 +5,11 @@
 #[path = "world/world.rs"]
 mod world;
 
-use steading_core::{Desired, Phase};
+use steading_core::config::Credential;
+use steading_core::pod::VolumeRole;
+use steading_core::runtime::Runtime as _;
+use steading_core::secret::Secret;
+use steading_core::{Desired, Phase, Slug, Source, WorkspaceId};
 use steading_runtime::fake::Op;
 use steading_worker::Rest;
 use world::World;
@@ -117,4 +121,36 @@ async fn a_dockerfile_is_built_once_for_all_workspaces_of_a_commit() {
         assert_eq!(world.load(id).await.spec.unwrap().remote_user, "1000");
     }
     assert_eq!(world.calls(Op::Build), 1);
+}
+
+#[tokio::test]
+async fn credentials_are_handed_over_once_for_each_start() {
+    let given = Credential { password: Secret::new("token".to_owned()), in_workspaces: true, ..Credential::default() };
+    let world = World::with(|config| drop(config.source.credentials.insert("h.example".to_owned(), given))).await;
+    let made = world.workspace(&world.configured("k", r#"{"image": "debian"}"#)).await;
+    world.settle(made).await;
+    // The same as if it had come from a host that is out of reach here.
+    let mut ws = world.load(made).await;
+    ws.id = WorkspaceId::new();
+    ws.slug = Slug::random();
+    ws.source = Source::parse("https://h.example/g/k", false).unwrap();
+    let spec = ws.spec.as_mut().unwrap();
+    spec.workspace = ws.id;
+    world.fake.up(spec).await.unwrap();
+    let seen = world.fake.observe(ws.id).await.unwrap();
+    ws.facts.populated.as_mut().unwrap().volume = seen.volumes[&VolumeRole::Workspace].clone();
+    world.store.workspaces().insert(&ws).await.unwrap();
+    let delivered = || {
+        let calls = world.helper.lock().unwrap().calls.clone();
+        calls.iter().filter(|exec| exec.command.contains(&"deliver".to_owned())).count()
+    };
+    for _ in 0..3 {
+        assert_eq!(world.settle(ws.id).await, Rest::Settled(Phase::Running));
+    }
+    assert_eq!(delivered(), 1);
+    world.store.workspaces().want(ws.id, Desired::Stopped).await.unwrap();
+    world.settle(ws.id).await;
+    world.store.workspaces().want(ws.id, Desired::Running).await.unwrap();
+    world.settle(ws.id).await;
+    assert_eq!(delivered(), 2, "they are gone when a container stops");
 }

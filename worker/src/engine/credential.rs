@@ -26,9 +26,13 @@ pub(super) async fn deliver(journey: &mut Journey<'_>, seen: &Observed) {
     let submodules = journey.ws.facts.populated.as_ref().map(|populated| populated.submodules.as_slice());
     let handed = handed(&source.url, submodules.unwrap_or_default(), &journey.context.config.source);
     let (Some(handed), true) = (handed, seen.is_up() && journey.ws.desired == Desired::Running) else { return };
-    if !journey.is_new_to(seen, handed.repositories()) {
+    let start = seen.instance.clone().zip(seen.started_at);
+    let Some(handing) = start.map(|(instance, at)| (instance, at, handed.repositories())) else { return };
+    // Others than this journey have handed them over; what failed is tried again by the next one.
+    if journey.tried.as_ref() == Some(&handing) || journey.context.was_handed(journey.id(), &handing) {
         return;
     }
+    journey.tried = Some(handing.clone());
     let done = tokio::time::timeout(PATIENCE, hand_over(journey, &handed)).await;
     let why = match done {
         Ok(Ok(())) => None,
@@ -38,6 +42,8 @@ pub(super) async fn deliver(journey: &mut Journey<'_>, seen: &Observed) {
     };
     if let Some(why) = why {
         journey.log.write("container", &format!("Git has no credentials in the workspace: {why}"));
+    } else {
+        journey.context.remember_handing(journey.id(), handing);
     }
 }
 

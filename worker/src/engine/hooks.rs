@@ -23,7 +23,7 @@ use crate::error::{In as _, Trouble};
 use crate::inside::{self, Call};
 use crate::output;
 
-mod command;
+pub(super) mod command;
 mod stay;
 mod transcript;
 
@@ -236,7 +236,7 @@ async fn attempt(journey: &mut Journey<'_>, hook: &Hook, run: &Run, again: bool)
         key: hook.key(position),
         source: source(&run.instance, &hook.key(position)),
         stream: hook.stream(),
-        text: text(&name, &single).chars().take(500).collect(),
+        title: format!("$ {}", text(&name, &single).chars().take(500).collect::<String>()),
         options: options.clone(),
         argv: single.argv(),
     });
@@ -244,12 +244,12 @@ async fn attempt(journey: &mut Journey<'_>, hook: &Hook, run: &Run, again: bool)
     let all = try_join_all(commands.map(|command| command.follow(again)).collect::<Vec<_>>());
     let ended = if run.may_stay {
         let mut following = Following::begin(hook.clone(), all);
-        match tokio::time::timeout(SHORT, following.ended()).await {
+        match journey.turn.aside(tokio::time::timeout(SHORT, following.ended())).await {
             Ok(ended) => ended,
             Err(_) => return Ok(Outcome::Stays(following)),
         }
     } else {
-        all.await
+        journey.turn.aside(all).await
     };
     let ended = ended.in_step("hooks")?;
     if let Some(broken) = ended.iter().find(|command| command.end == End::Lost)
@@ -273,7 +273,7 @@ fn finished(hook: &Hook, worst: Option<&Ended>) -> EventKind {
 }
 
 /// What names the output of a command for ever: its container, of whose id the end tells enough, and its key.
-fn source(instance: &InstanceId, key: &str) -> String {
+pub(super) fn source(instance: &InstanceId, key: &str) -> String {
     let skipped = instance.0.chars().count().saturating_sub(16);
     format!("{}/{key}", instance.0.chars().skip(skipped).collect::<String>())
 }

@@ -6,25 +6,27 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use steading_core::event::EventKind;
-use steading_core::failure::Failure;
 use steading_core::image::ImageRef;
 use steading_core::log::LogSink;
 use steading_core::plan::{self, Step};
 use steading_core::runtime::{ImageInfo, InstanceId, Observed};
-use steading_core::workspace::{Change, Retry};
-use steading_core::{Class, Desired, Phase, Workspace, WorkspaceId};
+use steading_core::workspace::Change;
+use steading_core::{Desired, Phase, Workspace, WorkspaceId};
 use steading_source::{Checkout, GitError};
-use steading_store::{Feed, Lease, StoreError};
+use steading_store::{Feed, Lease, StoreError, Turn};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::failed::circling;
 use super::{Rest, credential, retry, step};
 use crate::account::Owner;
-use crate::context::{Context, Driving};
+use crate::context::{Context, Driving, Handing};
 use crate::error::{In as _, Trouble};
 use crate::probe;
+
+mod failed;
 
 /// How long a look at the runtime is good for while steps change nothing about containers. A container
 /// that dies meanwhile stirs us, or fails the next step.
@@ -49,6 +51,8 @@ impl Drop for Packing {
 /// One workspace under one lease.
 pub(super) struct Journey<'a> {
     pub(super) context: &'a Context,
+    /// Our place among those that are at work.
+    pub(super) turn: &'a Turn,
     pub(super) ws: Workspace,
     pub(super) log: Arc<dyn LogSink>,
     /// The image that is to be started, as Build saw it.
@@ -63,8 +67,8 @@ pub(super) struct Journey<'a> {
     sight: Option<(Observed, Instant)>,
     /// The start of the container in which every service has answered us.
     answered: Option<(InstanceId, DateTime<Utc>)>,
-    /// The start of the container that was handed credentials, and for how many repositories.
-    handed: Option<(InstanceId, DateTime<Utc>, usize)>,
+    /// The credentials that this journey has tried to hand over.
+    pub(super) tried: Option<Handing>,
     circle: (Option<Step>, u32),
 }
 
@@ -92,6 +96,7 @@ impl<'a> Journey<'a> {
     pub(super) async fn begin(
         context: &'a Context,
         lease: Lease,
+        turn: &'a Turn,
         lost: CancellationToken,
         stop: &'a CancellationToken,
     ) -> Result<Self, StoreError> {
@@ -101,6 +106,7 @@ impl<'a> Journey<'a> {
         let ws = context.store.workspaces().load(id).await?;
         Ok(Self {
             context,
+            turn,
             ws,
             log: context.store.logs().sink(id),
             image: None,
@@ -112,7 +118,7 @@ impl<'a> Journey<'a> {
             feed,
             sight: None,
             answered: None,
-            handed: None,
+            tried: None,
             circle: (None, 0),
         })
     }
@@ -125,7 +131,8 @@ impl<'a> Journey<'a> {
     pub(super) async fn record(&mut self, changes: Vec<Change>, events: Vec<EventKind>) -> Result<(), StoreError> {
         if !changes.is_empty() || !events.is_empty() {
             let had_two = self.ws.facts.last.is_some();
-            self.ws = self.context.store.workspaces().record(&self.lease, &self.ws, changes, events).await?;
+            let now = self.context.store.workspaces().record(&self.lease, &self.ws, changes, events).await?;
+            self.know(now);
             if had_two && self.ws.facts.last.is_none() {
                 // One of the images is nobody's now.
                 self.context.untidy.notify_one();
@@ -161,13 +168,29 @@ impl<'a> Journey<'a> {
     }
 
     async fn reload(&mut self) -> Result<(), StoreError> {
-        let rebuilds = self.ws.rebuilds;
         while self.feed.try_recv().is_ok() {}
-        self.ws = self.context.store.workspaces().load(self.id()).await?;
-        if self.ws.rebuilds != rebuilds {
+        let now = self.context.store.workspaces().load(self.id()).await?;
+        self.know(now);
+        Ok(())
+    }
+
+    /// Goes on with a newer record. What was made for a rebuild before the one it tells of is void.
+    fn know(&mut self, now: Workspace) {
+        if now.rebuilds != self.ws.rebuilds {
             (self.image, self.packing) = (None, None);
         }
-        Ok(())
+        self.ws = now;
+    }
+
+    /// Shows what was decided; `false` if the record tells of another wish than the one it was decided for.
+    async fn show(&mut self, changes: Vec<Change>) -> Result<bool, StoreError> {
+        let decided_for = self.ws.generation;
+        self.record(changes, Vec::new()).await?;
+        let stands = self.ws.generation == decided_for;
+        if !stands {
+            self.sight = None;
+        }
+        Ok(stands)
     }
 
     /// Looks, plans and takes one step; `Some` at rest.
@@ -191,7 +214,9 @@ impl<'a> Journey<'a> {
                 return Ok(Some(Rest::Settled(Phase::Deleted)));
             }
             Step::Settle(phase) => {
-                self.rest(phase).await?;
+                if !self.rest(phase).await? {
+                    return Ok(None);
+                }
                 // Our own doings stir, too; a look tells them from a container that died.
                 if self.driving.take_stirred() {
                     self.sight = None;
@@ -219,7 +244,9 @@ impl<'a> Journey<'a> {
         if !matches!(step, Step::Up) {
             // Up shows its phase together with what it is about to ask for.
             let shown = plan::phase(&self.ws, &seen, &step);
-            self.record(self.showing(shown), Vec::new()).await?;
+            if !self.show(self.showing(shown)).await? {
+                return Ok(None);
+            }
         }
         let began = Instant::now();
         let (stop, lost) = (self.stop, self.lost.clone());
@@ -276,14 +303,14 @@ impl<'a> Journey<'a> {
         Ok(None)
     }
 
-    /// Shows a phase at rest.
-    async fn rest(&mut self, phase: Phase) -> Result<(), StoreError> {
+    /// Shows a phase at rest; `false` if somebody changed their mind meanwhile.
+    async fn rest(&mut self, phase: Phase) -> Result<bool, StoreError> {
         let mut changes = self.showing(phase);
         // What was to be tried again is not wanted any more, or went away by itself.
         if self.ws.retry.is_some() {
             changes.push(Change::Recovered);
         }
-        self.record(changes, Vec::new()).await
+        self.show(changes).await
     }
 
     async fn next_is_other(&mut self, phase: Phase) -> bool {
@@ -356,93 +383,4 @@ impl<'a> Journey<'a> {
     pub(super) fn all_answered(&mut self, seen: &Observed) {
         self.answered = seen.instance.clone().zip(seen.started_at);
     }
-
-    /// Whether this start of the container was not handed credentials for so many repositories yet; it
-    /// counts as handed from now on.
-    pub(super) fn is_new_to(&mut self, seen: &Observed, repositories: usize) -> bool {
-        let now = seen.instance.clone().zip(seen.started_at).map(|(instance, at)| (instance, at, repositories));
-        let is_new = now.is_some() && self.handed != now;
-        if is_new {
-            self.handed = now;
-        }
-        is_new
-    }
-
-    /// Records a step's end without success: it is tried again, or the workspace is given up. `were_open`
-    /// says that people have been in the container that is there.
-    async fn failed(
-        &mut self,
-        step: &'static str,
-        trouble: Trouble,
-        were_open: bool,
-    ) -> Result<Option<Rest>, StoreError> {
-        let (failure, class, image_gone) = match trouble {
-            Trouble::Store(error) => return Err(error),
-            Trouble::ImageGone(failure) => (failure, Class::Transient, true),
-            Trouble::Fault { failure, class } => (failure, class, false),
-        };
-        self.context.forget_tools().await;
-        let attempts = retry::attempts(self.ws.retry.as_ref(), step, &failure.code);
-        let limit = retry::limit(self.ws.desired, self.ws.phase, &failure, were_open);
-        let may_help = class == Class::Transient || limit.is_none();
-        tracing::info!(workspace.id = %self.id(), step, code = failure.code, attempts, "{}", failure.message);
-        self.log.write(stream_of(step), &failure.in_one_line());
-        if !may_help || limit.is_some_and(|limit| attempts >= limit) {
-            let changes = self.given_up(*failure);
-            self.record(changes, Vec::new()).await?;
-            return Ok(None);
-        }
-        let wait = if image_gone {
-            // Nothing gets better by waiting: it is pulled or built again at once.
-            Duration::ZERO
-        } else {
-            retry::delay(attempts, &failure, rand::random())
-        };
-        let not_before = Utc::now() + wait;
-        let retry = Retry { step: step.to_owned(), code: failure.code.clone(), attempts, not_before };
-        let mut changes = vec![Change::Retry(retry)];
-        if image_gone {
-            self.image = None;
-            changes.push(Change::ImageGone);
-        }
-        let event =
-            EventKind::Retrying { step: step.to_owned(), attempt: attempts, message: failure.message, not_before };
-        self.record(changes, vec![event]).await?;
-        Ok(None)
-    }
-
-    /// A failure stands, or, if it is a rebuild's, the workspace is again what it was before.
-    fn given_up(&mut self, failure: Failure) -> Vec<Change> {
-        let Some(last) = &self.ws.facts.last else { return vec![Change::Failed(failure)] };
-        self.log.write("container", "The rebuild is given up: the workspace goes back to what it was before");
-        let mut changes = vec![Change::WentBack(failure.of_rebuild())];
-        // As long as nothing was decided for the new container, the old one is untouched.
-        if self.ws.spec.is_none() && last.phase == Phase::Running {
-            changes.push(Change::Phase(Phase::Running));
-        }
-        (self.image, self.packing) = (None, None);
-        changes
-    }
-}
-
-/// The stream of the log that tells of a step.
-const fn stream_of(step: &str) -> &str {
-    match step.as_bytes() {
-        b"resolve" => "resolve",
-        b"build" => "build",
-        b"populate" => "clone",
-        b"hooks" => "hook",
-        b"open" | b"extensions" => "ide",
-        _ => "container",
-    }
-}
-
-fn circling(step: &Step) -> Trouble {
-    Trouble::found(
-        step.name(),
-        "no-progress",
-        format!("the step `{}` succeeds and leads nowhere", step.name()),
-        "Look at the container; something removes what is made, or the engine tells other things than it does.",
-        Class::Transient,
-    )
 }

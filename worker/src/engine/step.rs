@@ -12,8 +12,8 @@ use crate::error::{In as _, Trouble};
 pub(super) async fn run(journey: &mut Journey<'_>, step: &Step, seen: &Observed) -> Result<Done, Trouble> {
     let context = journey.context;
     let _permit = match step {
-        Step::Resolve | Step::Populate => Some(context.fetches.acquire().await),
-        Step::Up => Some(context.starts.acquire().await),
+        Step::Resolve | Step::Populate => Some(journey.turn.aside(context.fetches.acquire()).await),
+        Step::Up => Some(journey.turn.aside(context.starts.acquire()).await),
         // Build takes one where there is something to pull or to build.
         _ => None,
     };
