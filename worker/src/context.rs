@@ -1,6 +1,7 @@
 //! What a job may touch.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,9 +23,6 @@ const STAYING: usize = 256;
 
 /// So many questions are looked into at once.
 const QUESTIONS: usize = 256;
-/// So much of a kind is remembered, and then begun anew.
-const MANY: usize = 10_000;
-
 /// What a job may touch. One for each process.
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
@@ -99,12 +97,7 @@ impl Context {
     }
 
     pub(crate) fn learn_owner(&self, key: String, owner: Owner) {
-        let mut owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
-        // Images are many over a long life, their users few: forgetting all costs one look each.
-        if owners.len() > MANY {
-            owners.clear();
-        }
-        owners.insert(key, owner);
+        learn(&self.owners, key, owner);
     }
 
     /// Whether a container was handed these credentials already. Who does not know hands them over once more,
@@ -114,11 +107,7 @@ impl Context {
     }
 
     pub(crate) fn remember_handing(&self, id: WorkspaceId, handing: Handing) {
-        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
-        if handed.len() > MANY {
-            handed.clear();
-        }
-        handed.insert(id, handing);
+        learn(&self.handed, id, handing);
     }
 
     /// The variables of this process that configurations may read.
@@ -151,6 +140,15 @@ impl Context {
     pub(crate) fn ttl(&self) -> Duration {
         Duration::from_secs(self.config.worker.lease_seconds.max(1).into())
     }
+}
+
+/// Remembers what can be found out again. Over a long life it becomes much: forgetting all costs one look each.
+fn learn<K: Eq + Hash, V>(known: &Mutex<HashMap<K, V>>, key: K, value: V) {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() > 10_000 {
+        known.clear();
+    }
+    known.insert(key, value);
 }
 
 /// This process drives the workspace.

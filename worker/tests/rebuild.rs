@@ -250,9 +250,8 @@ async fn configurations_behind_symbolic_links_are_found_and_followed() {
     // A link that was made since, and one that leads out.
     let id = world.workspace(&world.configured("n", PLAIN)).await;
     world.settle(id).await;
-    world.fake.put_file(id, "/workspaces/n/docker/Dev", "FROM debian\nUSER 1000\n");
-    edit(&world, id, "n", BUILT, "");
-    world.fake.put_link(id, "/workspaces/n/.devcontainer/Dockerfile", "../docker/Dev");
+    world.fake.put_file(id, "/workspaces/n/conf/dev.json", r#"{"image": "debian", "remoteUser": "1000"}"#);
+    world.fake.put_link(id, "/workspaces/n/.devcontainer/devcontainer.json", "../conf/dev.json");
     world.fake.put_link(id, "/workspaces/n/.devcontainer/passwd", "../../../etc/passwd");
     assert_eq!(rebuilt(&world, id).await, Rest::Settled(Phase::Running));
     let after = world.load(id).await;
