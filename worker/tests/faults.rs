@@ -168,6 +168,28 @@ async fn long_builds_keep_no_plain_workspace_from_starting() {
 }
 
 #[tokio::test]
+async fn a_change_of_mind_between_a_look_and_its_step_is_noticed() {
+    let world = World::new().await;
+    let id = world.workspace(&world.configured("b", PLAIN)).await;
+    // The first look at the container is followed by the checkout, which hangs for ever.
+    let (store, fake) = (world.store.clone(), world.fake.clone());
+    world.fake.on_point(move |point| {
+        let (store, calls) = (store.clone(), fake.calls(Op::Up));
+        Box::pin(async move {
+            match (point.op, point.before) {
+                (Op::Observe, "begin") if calls == 1 => {
+                    store.workspaces().want(id, Desired::Stopped).await.unwrap();
+                }
+                (Op::Upload, "begin") => std::future::pending::<()>().await,
+                _ => {}
+            }
+        })
+    });
+    let rest = tokio::time::timeout(Duration::from_secs(20), world.settle(id)).await.expect("it was not noticed");
+    assert_eq!(rest, Rest::Settled(Phase::Stopped));
+}
+
+#[tokio::test]
 async fn a_repository_host_that_hangs_keeps_nobody_from_stopping() {
     let set = |config: &mut Config| (config.worker.concurrency, config.worker.sweep_seconds) = (1, 1);
     let world = World::with(set).await;

@@ -270,28 +270,6 @@ async fn a_change_of_mind_cuts_the_running_step() {
 }
 
 #[tokio::test]
-async fn a_change_of_mind_between_a_look_and_its_step_is_noticed() {
-    let world = World::new().await;
-    let id = world.workspace(&world.configured("b", plain())).await;
-    // The first look at the container is followed by the checkout, which hangs for ever.
-    let (store, fake) = (world.store.clone(), world.fake.clone());
-    world.fake.on_point(move |point| {
-        let (store, calls) = (store.clone(), fake.calls(Op::Up));
-        Box::pin(async move {
-            match (point.op, point.before) {
-                (Op::Observe, "begin") if calls == 1 => {
-                    store.workspaces().want(id, Desired::Stopped).await.unwrap();
-                }
-                (Op::Upload, "begin") => std::future::pending::<()>().await,
-                _ => {}
-            }
-        })
-    });
-    let rest = tokio::time::timeout(Duration::from_secs(20), world.settle(id)).await.expect("it was not noticed");
-    assert_eq!(rest, Rest::Settled(Phase::Stopped));
-}
-
-#[tokio::test]
 async fn two_workers_never_drive_one_workspace_at_once() {
     let world = World::new().await;
     let id = world.workspace(&world.configured("w", r#"{"image": "debian", "onCreateCommand": "echo a"}"#)).await;
