@@ -2,11 +2,11 @@
 //! through the relay inside for loopback listeners and where it is not.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use steading_core::WorkspaceId;
-use steading_core::runtime::{Duplex, Exec, Result, RuntimeError};
+use steading_core::runtime::{Duplex, Exec, ProcessControl, Result, RuntimeError};
 use tokio::net::TcpStream;
 
 use super::relay::{self, Session};
@@ -19,22 +19,45 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DETOUR: Duration = Duration::from_secs(30);
 /// How long an address is believed whose container's life we cannot see from here.
 const BELIEF: Duration = Duration::from_secs(1);
+/// How long a relay that ended before it said a word is left alone.
+const REST: Duration = Duration::from_secs(2);
+/// How long such a relay may take to tell its exit code.
+const LAST_WORD: Duration = Duration::from_secs(2);
 
 /// How to reach the ports of one container.
 #[derive(Default)]
 pub struct Doorway {
     address: Mutex<Option<Address>>,
     unreachable: Mutex<Option<Instant>>,
-    relay: tokio::sync::Mutex<Relay>,
+    relay: tokio::sync::Mutex<Option<Arc<Relay>>>,
+    silent: Mutex<Option<Silence>>,
 }
 
-#[derive(Default)]
-enum Relay {
-    #[default]
-    Untried,
-    Open(std::sync::Arc<Session>),
-    /// The container has no helper binary.
+/// The relay that runs in a container.
+struct Relay {
+    session: Session,
+    control: Box<dyn ProcessControl>,
+}
+
+/// Why no relay is begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Silence {
+    /// The container has no helper binary, or something else in its place.
     Absent,
+    /// It ended at once, which may have been an accident: of a busy machine, of memory.
+    Ended(Instant),
+}
+
+impl Silence {
+    /// What it means that a relay ended before it said a word of ours.
+    fn judge(exit: Option<i64>, babbled: bool) -> Self {
+        // What a shell and an engine say of a program that is not there or cannot run.
+        if babbled || matches!(exit, Some(126 | 127)) { Self::Absent } else { Self::Ended(Instant::now()) }
+    }
+
+    fn is_over(self) -> bool {
+        matches!(self, Self::Ended(since) if since.elapsed() >= REST)
+    }
 }
 
 /// Where a running container is. An address goes to another container soon after this one ends, and
@@ -94,14 +117,23 @@ impl Doorway {
         address.clone()
     }
 
-    /// Drops the address: the container ended or started.
+    /// Drops what was found out: the container ended or started.
     pub fn doubt(&self) {
         *lock(&self.address) = None;
         *lock(&self.unreachable) = None;
+        *lock(&self.silent) = None;
     }
 
     fn is_unreachable(&self) -> bool {
         lock(&self.unreachable).is_some_and(|since| since.elapsed() < DETOUR)
+    }
+
+    fn is_silent(&self) -> bool {
+        let mut silent = lock(&self.silent);
+        if silent.is_some_and(Silence::is_over) {
+            *silent = None;
+        }
+        silent.is_some()
     }
 }
 
@@ -181,31 +213,34 @@ impl Docker {
     }
 
     async fn connect_inside(&self, id: WorkspaceId, doorway: &Doorway, port: u16) -> Result<Box<dyn Duplex>> {
-        let Some(session) = self.session(id, doorway).await? else {
+        if doorway.is_silent() {
+            return Err(RuntimeError::NoListener(port));
+        }
+        let Some(relay) = self.relay(id, doorway).await? else {
             return Err(RuntimeError::NoListener(port));
         };
-        match session.open(port).await {
+        match relay.session.open(port).await {
             Ok(stream) => Ok(Box::new(stream)),
             Err(relay::OpenError::Refused) => Err(RuntimeError::NoListener(port)),
-            Err(relay::OpenError::Over) => {
-                if session.never_spoke() {
-                    // It is there and cannot run: no use in asking for each connection.
-                    *doorway.relay.lock().await = Relay::Absent;
-                    return Err(RuntimeError::NoListener(port));
-                }
+            Err(relay::OpenError::Over) if relay.session.spoke() => {
                 doorway.doubt();
                 Err(RuntimeError::Gone)
+            }
+            Err(relay::OpenError::Over) => {
+                let exit = tokio::time::timeout(LAST_WORD, relay.control.exit_code()).await;
+                let silence = Silence::judge(exit.ok().and_then(Result::ok), relay.session.babbled());
+                tracing::debug!(workspace.id = %id, ?silence, "a relay ended before it said a word");
+                *lock(&doorway.silent) = Some(silence);
+                Err(RuntimeError::NoListener(port))
             }
         }
     }
 
     /// The relay of a container, begun if it is not there; `None` if it cannot be.
-    async fn session(&self, id: WorkspaceId, doorway: &Doorway) -> Result<Option<std::sync::Arc<Session>>> {
+    async fn relay(&self, id: WorkspaceId, doorway: &Doorway) -> Result<Option<Arc<Relay>>> {
         let mut relay = doorway.relay.lock().await;
-        match &*relay {
-            Relay::Open(session) if !session.is_over() => return Ok(Some(session.clone())),
-            Relay::Absent => return Ok(None),
-            _ => {}
+        if let Some(open) = relay.as_ref().filter(|open| !open.session.is_over()) {
+            return Ok(Some(open.clone()));
         }
         let exec = Exec {
             command: vec![format!("{}/{}", tools::BIN, crate::bundle::INSIDE), "relay".to_owned()],
@@ -215,11 +250,27 @@ impl Docker {
         };
         let process = self.run(id, exec).await?;
         let Some(stdin) = process.stdin else {
-            *relay = Relay::Absent;
+            *lock(&doorway.silent) = Some(Silence::Absent);
             return Ok(None);
         };
-        let session = std::sync::Arc::new(Session::new(stdin, process.output));
-        *relay = Relay::Open(session.clone());
-        Ok(Some(session))
+        let begun = Arc::new(Relay { session: Session::new(stdin, process.output), control: process.control });
+        *relay = Some(begun.clone());
+        Ok(Some(begun))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_program_that_cannot_run_is_given_up_for_good() {
+        for (exit, babbled) in [(Some(126), false), (Some(127), false), (Some(0), true), (None, true)] {
+            assert_eq!(Silence::judge(exit, babbled), Silence::Absent);
+        }
+        for exit in [Some(1), Some(137), None] {
+            assert!(matches!(Silence::judge(exit, false), Silence::Ended(_)), "{exit:?}");
+        }
+        assert!(!Silence::Absent.is_over() && !Silence::Ended(Instant::now()).is_over());
     }
 }

@@ -2,11 +2,12 @@
 //! format (`stream u32 | kind u8 | length u32 | payload`, numbers in network order).
 
 mod frame;
+mod line;
 mod stream;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
@@ -16,7 +17,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot};
 
 use self::frame::{Decoder, Frame, Kind};
-use self::stream::Incoming;
+use self::line::Line;
 pub use self::stream::RelayStream;
 
 /// Frames that wait for a slow engine; whoever sends more waits too.
@@ -44,11 +45,12 @@ struct Table {
     streams: Mutex<HashMap<u32, Entry>>,
     over: AtomicBool,
     spoke: AtomicBool,
+    babbled: AtomicBool,
 }
 
 enum Entry {
-    Opening(oneshot::Sender<Result<Incoming, OpenError>>),
-    Open { to: mpsc::UnboundedSender<Frame>, queued: Arc<AtomicUsize> },
+    Opening(oneshot::Sender<Result<Arc<Line>, OpenError>>),
+    Open(Arc<Line>),
 }
 
 impl Session {
@@ -66,9 +68,14 @@ impl Session {
         self.table.over.load(Ordering::Acquire)
     }
 
-    /// Whether the other end never said a thing in our language: it is no relay.
-    pub fn never_spoke(&self) -> bool {
-        !self.table.spoke.load(Ordering::Acquire)
+    /// Whether the other end said a thing in our language.
+    pub fn spoke(&self) -> bool {
+        self.table.spoke.load(Ordering::Acquire)
+    }
+
+    /// Whether it said something in another.
+    pub fn babbled(&self) -> bool {
+        self.table.babbled.load(Ordering::Acquire)
     }
 
     /// Connects to a loopback port.
@@ -83,8 +90,8 @@ impl Session {
         // Whoever stops waiting here leaves an entry; the answer to it takes it away.
         let open = Frame::new(id, Kind::Open, port.to_be_bytes().to_vec());
         self.send.send(open).await.map_err(|_| OpenError::Over)?;
-        let incoming = answered.await.map_err(|_| OpenError::Over)??;
-        Ok(RelayStream::new(id, incoming, self.send.clone(), self.table.clone()))
+        let line = answered.await.map_err(|_| OpenError::Over)??;
+        Ok(RelayStream::new(id, line, self.send.clone(), self.table.clone()))
     }
 }
 
@@ -97,49 +104,58 @@ impl Table {
         self.lock().remove(&id);
     }
 
-    /// Hands a frame to its stream. Frames for streams that are no more are dropped.
-    fn deliver(&self, frame: Frame) -> Option<Frame> {
+    /// Hands a frame to its stream, and says what to answer. Frames for streams that are no more are dropped.
+    fn deliver(&self, frame: &Frame) -> Option<Frame> {
         self.spoke.store(true, Ordering::Release);
+        let id = frame.id;
         let mut streams = self.lock();
-        match frame.kind {
-            Kind::Opened => {
-                let Some(Entry::Opening(answer)) = streams.remove(&frame.id) else { return None };
-                let (to, frames) = mpsc::unbounded_channel();
-                let queued = Arc::new(AtomicUsize::new(0));
-                if answer.send(Ok(Incoming { frames, queued: queued.clone() })).is_err() {
-                    // Nobody waits for it any more.
-                    return Some(Frame::new(frame.id, Kind::Reset, Vec::new()));
-                }
-                streams.insert(frame.id, Entry::Open { to, queued });
+        let fine = match (streams.get(&id)?, frame.kind) {
+            (Entry::Opening(_), Kind::Opened) => {
+                let Some(Entry::Opening(answer)) = streams.remove(&id) else { return None };
+                let line = Arc::new(Line::new());
+                streams.insert(id, Entry::Open(line.clone()));
+                // Nobody may wait for it any more.
+                answer.send(Ok(line)).is_ok()
             }
-            Kind::Refused => {
-                if let Some(Entry::Opening(answer)) = streams.remove(&frame.id) {
+            (Entry::Opening(_), Kind::Refused | Kind::Reset) => {
+                if let Some(Entry::Opening(answer)) = streams.remove(&id) {
                     let _ = answer.send(Err(OpenError::Refused));
                 }
+                true
             }
-            Kind::Reset => {
-                if let Some(Entry::Open { to, .. }) = streams.remove(&frame.id) {
-                    let _ = to.send(frame);
-                }
+            (Entry::Open(line), Kind::Reset) => {
+                line.inbox.cut();
+                streams.remove(&id);
+                true
             }
-            Kind::Data | Kind::End | Kind::Window => {
-                let id = frame.id;
-                let Some(Entry::Open { to, queued }) = streams.get(&id) else { return None };
-                let bytes = if frame.kind == Kind::Data { frame.payload.len() } else { 0 };
-                // More than the window is a program that means no good.
-                if queued.fetch_add(bytes, Ordering::AcqRel) + bytes > frame::WINDOW || to.send(frame).is_err() {
-                    streams.remove(&id);
-                    return Some(Frame::new(id, Kind::Reset, Vec::new()));
-                }
+            // More than the window is a program that means no good.
+            (Entry::Open(line), Kind::Data) => line.inbox.put(&frame.payload),
+            (Entry::Open(line), Kind::End) => {
+                line.inbox.finish();
+                true
             }
-            Kind::Open => {}
+            (Entry::Open(line), Kind::Window) => {
+                line.credit.add(frame.number());
+                true
+            }
+            _ => true,
+        };
+        if fine {
+            return None;
         }
-        None
+        if let Some(Entry::Open(line)) = streams.remove(&id) {
+            line.inbox.cut();
+        }
+        Some(Frame::new(id, Kind::Reset, Vec::new()))
     }
 
     fn end(&self) {
         self.over.store(true, Ordering::Release);
-        self.lock().clear();
+        for (_, entry) in self.lock().drain() {
+            if let Entry::Open(line) = entry {
+                line.inbox.cut();
+            }
+        }
     }
 }
 
@@ -176,12 +192,13 @@ async fn read(mut output: BoxStream<'static, io::Result<Chunk>>, table: Arc<Tabl
         loop {
             match decoder.next() {
                 Ok(Some(frame)) => {
-                    if let (Some(unwanted), Some(send)) = (table.deliver(frame), send.upgrade()) {
+                    if let (Some(unwanted), Some(send)) = (table.deliver(&frame), send.upgrade()) {
                         let _ = send.send(unwanted).await;
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
+                    table.babbled.store(true, Ordering::Release);
                     tracing::warn!(error.message = %error, "a relay does not speak our language");
                     break 'session;
                 }

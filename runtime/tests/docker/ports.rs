@@ -106,3 +106,33 @@ async fn a_dial_costs_no_call() {
     eprintln!("a dial: median {:?}", times[25]);
     assert!(times[25] < Duration::from_millis(2), "a dial took {:?}", times[25]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_ends_at_once_is_begun_again_unless_it_cannot_run() {
+    let Some(world) = World::new().await else { return };
+    let trial = world.trial();
+    world.docker.up(&trial.spec).await.unwrap();
+    let pretend = async |exit: u8| {
+        let script = format!("#!/bin/sh\necho once >> /calls\nexit {exit}\n");
+        let write = format!("mkdir -p /opt/steading/bin && cd /opt/steading/bin && printf '%s' '{script}' > inside");
+        assert_eq!(trial.shell(&format!("{write} && chmod 755 inside")).await.unwrap().exit, 0);
+    };
+    let dial = async || {
+        let closed = world.docker.dial(trial.id(), 5999).await;
+        assert!(matches!(closed, Err(RuntimeError::NoListener(5999))), "{:?}", closed.err());
+    };
+    let calls = async || trial.shell("cat /calls").await.unwrap().stdout.lines().count();
+    pretend(1).await;
+    dial().await;
+    dial().await;
+    assert_eq!(calls().await, 1, "it is not begun for each connection");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    dial().await;
+    assert_eq!(calls().await, 2, "one accident is for ever");
+    pretend(127).await;
+    for _ in 0..2 {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        dial().await;
+    }
+    assert_eq!(calls().await, 3, "what cannot run is begun again");
+}

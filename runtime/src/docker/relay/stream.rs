@@ -3,16 +3,16 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Table;
 use super::frame::{Frame, Kind, WINDOW};
+use super::line::{Credit, Line, Next};
 
 /// What the caller's end holds before we stop reading for it.
 const PIPE: usize = 64 << 10;
@@ -27,40 +27,11 @@ pub struct RelayStream {
     _gone: DropGuard,
 }
 
-/// What comes for a stream.
-pub struct Incoming {
-    pub frames: mpsc::UnboundedReceiver<Frame>,
-    /// Bytes of data in it.
-    pub queued: Arc<AtomicUsize>,
-}
-
-/// Bytes that we may still send.
-struct Credit {
-    left: AtomicUsize,
-    more: Notify,
-}
-
-impl Credit {
-    async fn some(&self) -> usize {
-        loop {
-            match self.left.load(Ordering::Acquire) {
-                0 => self.more.notified().await,
-                left => return left,
-            }
-        }
-    }
-
-    fn add(&self, bytes: usize) {
-        self.left.fetch_add(bytes, Ordering::AcqRel);
-        self.more.notify_one();
-    }
-}
-
 impl RelayStream {
-    pub(super) fn new(id: u32, incoming: Incoming, send: mpsc::Sender<Frame>, table: Arc<Table>) -> Self {
+    pub(super) fn new(id: u32, line: Arc<Line>, send: mpsc::Sender<Frame>, table: Arc<Table>) -> Self {
         let (pipe, far) = tokio::io::duplex(PIPE);
         let gone = CancellationToken::new();
-        tokio::spawn(pump(id, far, incoming, send, table, gone.clone()));
+        tokio::spawn(pump(id, far, line, send, table, gone.clone()));
         Self { pipe, _gone: gone.drop_guard() }
     }
 }
@@ -68,12 +39,11 @@ impl RelayStream {
 async fn pump(
     id: u32,
     far: DuplexStream,
-    incoming: Incoming,
+    line: Arc<Line>,
     send: mpsc::Sender<Frame>,
     table: Arc<Table>,
     gone: CancellationToken,
 ) {
-    let credit = Credit { left: AtomicUsize::new(WINDOW), more: Notify::new() };
     let (read, write) = tokio::io::split(far);
     let farewell = async {
         gone.cancelled().await;
@@ -82,9 +52,9 @@ async fn pump(
     let sent = CancellationToken::new();
     let up = async {
         let _sent = sent.clone().drop_guard();
-        up(id, read, &send, &credit).await
+        up(id, read, &send, &line.credit).await
     };
-    let both = async { tokio::try_join!(up, down(id, write, incoming, &send, &credit, &sent)) };
+    let both = async { tokio::try_join!(up, down(id, write, &line, &send, &sent)) };
     let clean = tokio::select! {
         result = both => result.is_ok(),
         () = farewell => false,
@@ -105,7 +75,7 @@ async fn up(id: u32, mut read: impl AsyncRead + Unpin, send: &mpsc::Sender<Frame
         if count == 0 {
             return send.send(Frame::new(id, Kind::End, Vec::new())).await.map_err(over);
         }
-        credit.left.fetch_sub(count, Ordering::AcqRel);
+        credit.spend(count);
         send.send(Frame::new(id, Kind::Data, buffer[..count].to_vec())).await.map_err(over)?;
     }
 }
@@ -114,19 +84,17 @@ async fn up(id: u32, mut read: impl AsyncRead + Unpin, send: &mpsc::Sender<Frame
 async fn down(
     id: u32,
     mut write: impl AsyncWrite + Unpin,
-    mut incoming: Incoming,
+    line: &Line,
     send: &mpsc::Sender<Frame>,
-    credit: &Credit,
     sent: &CancellationToken,
 ) -> io::Result<()> {
     let mut owed = 0;
-    while let Some(frame) = incoming.frames.recv().await {
-        match frame.kind {
-            Kind::Data => {
+    loop {
+        match line.inbox.next().await {
+            Next::Bytes(bytes) => {
                 // A caller that went away reads no more; the container may still say its last words.
-                let _ = write.write_all(&frame.payload).await;
-                incoming.queued.fetch_sub(frame.payload.len(), Ordering::AcqRel);
-                owed += frame.payload.len();
+                let _ = write.write_all(&bytes).await;
+                owed += bytes.len();
                 if owed >= PIECE {
                     let number = u32::try_from(owed).unwrap_or(u32::MAX);
                     let window = Frame::new(id, Kind::Window, number.to_be_bytes().to_vec());
@@ -134,31 +102,16 @@ async fn down(
                     owed = 0;
                 }
             }
-            Kind::End => {
+            Next::Finished => {
                 let _ = write.shutdown().await;
                 return tokio::select! {
                     () = sent.cancelled() => Ok(()),
-                    result = credit_only(&mut incoming.frames, credit) => result,
+                    () = line.inbox.gone() => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
                 };
             }
-            Kind::Window => credit.add(frame.number()),
-            _ => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+            Next::Cut => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         }
     }
-    // The relay has ended, and with it everything that went through it.
-    Err(io::Error::from(io::ErrorKind::ConnectionReset))
-}
-
-/// Takes credit for what the caller still sends.
-async fn credit_only(frames: &mut mpsc::UnboundedReceiver<Frame>, credit: &Credit) -> io::Result<()> {
-    while let Some(frame) = frames.recv().await {
-        match frame.kind {
-            Kind::Window => credit.add(frame.number()),
-            Kind::Reset => break,
-            _ => {}
-        }
-    }
-    Err(io::Error::from(io::ErrorKind::ConnectionReset))
 }
 
 impl AsyncRead for RelayStream {

@@ -86,7 +86,7 @@ async fn a_refusal_is_one() {
     };
     let (opened, ()) = tokio::join!(session.open(1), refuse);
     assert_eq!(opened.err(), Some(OpenError::Refused));
-    assert!(!session.is_over() && !session.never_spoke());
+    assert!(!session.is_over() && session.spoke());
 }
 
 #[tokio::test]
@@ -125,11 +125,63 @@ async fn more_than_the_window_is_cut_off() {
 }
 
 #[tokio::test]
+async fn frames_without_bytes_wait_nowhere() {
+    let (session, mut far) = pair();
+    let (stream, (id, _)) = tokio::join!(session.open(1), far.accept());
+    let (mut read, mut write) = tokio::io::split(stream.unwrap());
+    // The caller reads nothing, so that all this would stand behind bytes that wait for ever.
+    far.say(id, Kind::Data, &vec![7; WINDOW]).await;
+    for _ in 0..10_000 {
+        far.say(id, Kind::Data, b"").await;
+    }
+    far.say(id, Kind::Window, &(u32::try_from(WINDOW).unwrap()).to_be_bytes()).await;
+    let write = tokio::spawn(async move {
+        write.write_all(&vec![7; 2 * WINDOW]).await.unwrap();
+        write
+    });
+    let mut got = 0;
+    while got < 2 * WINDOW {
+        let frame = tokio::time::timeout(Duration::from_secs(5), far.next()).await.expect("the credit waits, too");
+        got += frame.unwrap().payload.len();
+    }
+    far.say(id, Kind::End, b"").await;
+    far.say(id, Kind::End, b"").await;
+    let mut rest = Vec::new();
+    read.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest.len(), WINDOW);
+    drop(write.await.unwrap());
+}
+
+#[tokio::test]
+async fn bytes_after_the_end_cut_a_stream_off() {
+    let (session, mut far) = pair();
+    let (stream, (id, _)) = tokio::join!(session.open(1), far.accept());
+    let _stream = stream.unwrap();
+    far.say(id, Kind::End, b"").await;
+    far.say(id, Kind::Data, b"more").await;
+    assert_eq!(far.next().await.unwrap(), Frame::new(id, Kind::Reset, Vec::new()));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_twice_changes_nothing() {
+    let (session, mut far) = pair();
+    let (stream, (id, _)) = tokio::join!(session.open(1), far.accept());
+    let mut stream = stream.unwrap();
+    far.say(id, Kind::Opened, b"").await;
+    far.say(id, Kind::Refused, b"").await;
+    far.say(id, Kind::Data, b"still here").await;
+    far.say(id, Kind::End, b"").await;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "still here");
+}
+
+#[tokio::test]
 async fn what_is_no_relay_ends_at_once() {
     let (session, mut far) = pair();
     far.pipe.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     assert_eq!(session.open(1).await.err(), Some(OpenError::Over));
-    assert!(session.is_over() && session.never_spoke());
+    assert!(session.is_over() && session.babbled() && !session.spoke());
 }
 
 #[tokio::test]
