@@ -117,7 +117,7 @@ pub struct Runtime {
     pub kind: String,
     /// The engine's socket or URL; empty means DOCKER_HOST or the usual socket.
     pub docker_host: String,
-    /// Keep containers from reaching services of the host (needs the right to change its firewall).
+    /// Keep workspaces and builds from reaching services of the host (needs the right to change its firewall).
     pub isolate_host: bool,
 }
 
@@ -201,7 +201,8 @@ pub struct Git {
 pub struct Policy {
     /// `privileged: true`.
     pub privileged: bool,
-    /// Folders of the host that may be mounted, with everything below them.
+    /// Folders of the host that may be mounted, each as a whole. Folders below them cannot be mounted alone: a
+    /// workspace that has the folder could put a link to anywhere in their place. So list none within another.
     pub host_mounts: Vec<PathBuf>,
     /// Capabilities that may be added; `SYS_PTRACE` is a debugger's.
     pub capabilities: Vec<String>,

@@ -57,28 +57,44 @@ fn target_is_fine(mount: &Mount, notes: &mut Notes<'_>) -> bool {
 
 fn bind_is_fine(mount: &Mount, policy: &Policy, notes: &mut Notes<'_>) -> bool {
     let source = mount.source.as_deref().unwrap_or_default();
-    let listed = |path: &Path| policy.host_mounts.iter().any(|allowed| path.starts_with(allowed));
+    let path = Path::new(source);
+    let is_listed = policy.host_mounts.iter().any(|allowed| allowed == path);
     if is_engine_socket(source) {
         // The engine's socket is the host: a folder that happens to hold it does not allow it.
-        let exactly = policy.host_mounts.iter().any(|allowed| allowed == Path::new(source));
-        if !exactly {
+        if !is_listed {
             notes.refuse(
                 "engine-socket-refused",
                 format!("the configuration mounts the container engine's socket {source}, which would give it the host"),
                 "an administrator can allow exactly this path in policy.host_mounts; better is an engine inside the workspace",
             );
         }
-        return exactly;
+        return is_listed;
     }
-    if is_plain(source) && listed(Path::new(source)) {
-        return true;
+    // Whoever has the folder above can put a link to anywhere in this one's place, at any moment until the
+    // engine mounts it: no look at it beforehand would be worth anything.
+    let around = policy.host_mounts.iter().find(|allowed| *allowed != path && path.starts_with(allowed));
+    match around {
+        Some(allowed) if is_plain(source) => {
+            notes.refuse(
+                "nested-host-mount-refused",
+                format!("the configuration mounts \"{source}\" of the host at {}; it runs without", mount.target),
+                &format!(
+                    "mount the whole of {0}; or an administrator lists this folder in policy.host_mounts in place of {0}",
+                    allowed.display()
+                ),
+            );
+            false
+        }
+        None if is_plain(source) && is_listed => true,
+        _ => {
+            notes.refuse(
+                "host-mount-refused",
+                format!("the configuration mounts \"{source}\" of the host at {}; it runs without", mount.target),
+                "use a volume (type=volume), or ask an administrator to add the folder to policy.host_mounts",
+            );
+            false
+        }
     }
-    notes.refuse(
-        "host-mount-refused",
-        format!("the configuration mounts \"{source}\" of the host at {}; it runs without", mount.target),
-        "use a volume (type=volume), or ask an administrator to add the folder to policy.host_mounts",
-    );
-    false
 }
 
 fn is_engine_socket(source: &str) -> bool {

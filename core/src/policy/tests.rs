@@ -55,7 +55,7 @@ fn an_administrator_can_allow_each_by_name() {
         "--security-opt=seccomp:unconfined",
         "--device=/dev/kvm:/dev/kvm:rw",
         "-v",
-        "/srv/data/a:/data",
+        "/srv/data/:/data",
     ];
     let (admitted, notes) = admit("devcontainer.json", &Merged::default(), &args(&words), &policy);
     assert_eq!(notes, []);
@@ -85,6 +85,19 @@ fn the_engine_socket_is_refused_even_below_an_allowed_folder() {
     assert_eq!(mounts(&mount, &wide), (vec![], vec!["engine-socket-refused".to_owned()]));
     let exact = Policy { host_mounts: vec!["/var/run/docker.sock".into()], ..Policy::default() };
     assert_eq!(mounts(&mount, &exact).1, Vec::<String>::new());
+}
+
+#[test]
+fn a_folder_within_a_listed_one_may_be_a_link_by_the_time_it_is_mounted() {
+    let below = ["type=bind,source=/srv/data/l,target=/x"];
+    let refused = (vec![], vec!["nested-host-mount-refused".to_owned()]);
+    let one = Policy { host_mounts: vec!["/srv/data".into()], ..Policy::default() };
+    assert_eq!(mounts(&below, &one), refused);
+    // Listed itself, it can still be swapped by whoever has the other.
+    let both = Policy { host_mounts: vec!["/srv/data/l".into(), "/srv/data".into()], ..Policy::default() };
+    assert_eq!(mounts(&below, &both), refused);
+    let alone = Policy { host_mounts: vec!["/srv/data/l".into(), "/srv/data/m".into()], ..Policy::default() };
+    assert_eq!(mounts(&below, &alone), (vec!["/x".to_owned()], vec![]));
 }
 
 #[test]
