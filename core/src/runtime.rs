@@ -84,6 +84,9 @@ pub enum RuntimeError {
     /// The runtime understood and said no.
     #[error("the container engine refused: {0}")]
     Refused(String),
+    /// The runtime has not got done with what it was asked before.
+    #[error("the container engine is not done yet: {0}")]
+    Busy(String),
     /// What was to be sent into a container could not be read to its end.
     #[error("the files could not be sent: {0}")]
     BrokeOff(String),
@@ -109,6 +112,7 @@ impl Fault for RuntimeError {
         match self {
             Self::Gone
             | Self::ImageGone(_)
+            | Self::Busy(_)
             | Self::Unreachable(_)
             | Self::NoListener(_)
             | Self::DiskFull(_)
@@ -125,6 +129,7 @@ impl Fault for RuntimeError {
             Self::Pull { .. } => "image-pull-failed",
             Self::Build(_) => "build-failed",
             Self::Refused(_) => "engine-refused",
+            Self::Busy(_) => "engine-busy",
             Self::BrokeOff(_) => "files-broke-off",
             Self::DiskFull(_) => "disk-full",
             Self::Unreachable(_) => "engine-unreachable",
@@ -151,6 +156,10 @@ impl Fault for RuntimeError {
                 "The build log shows the failing instruction; mend the Dockerfile and rebuild.".to_owned()
             }
             Self::Refused(_) => "Change what the configuration asks for, or ask the administrator.".to_owned(),
+            Self::Busy(_) => {
+                "It is tried again by itself; where that does not help, look at what keeps the engine busy, and restart it."
+                    .to_owned()
+            }
             Self::BrokeOff(_) => "Check the disk of the server's data folder, then start again.".to_owned(),
             Self::DiskFull(_) => {
                 "Free space on the host (`docker system df` shows what takes it), then start again.".to_owned()

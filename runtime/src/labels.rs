@@ -83,8 +83,33 @@ impl Names {
 
     /// A container of a pod.
     pub fn container(&self, spec: &PodSpec, name: &ContainerName) -> String {
-        let base = format!("steading-{}-{}", self.installation, spec.slug);
-        if *name == ContainerName::main() { base } else { format!("{base}-{}", tidy(&name.0)) }
+        self.container_of(spec.slug.as_str(), &name.0)
+    }
+
+    fn container_of(&self, slug: &str, name: &str) -> String {
+        let base = format!("steading-{}-{slug}", self.installation);
+        if name == ContainerName::main().0 { base } else { format!("{base}-{}", tidy(name)) }
+    }
+
+    /// A container that fills a volume of tools.
+    pub fn filler(&self, volume: &str) -> String {
+        format!("{volume}-{FILLER}")
+    }
+
+    /// Whether a container with these labels and one of these names (as the engine lists them) was made by
+    /// us. Labels alone say little: whatever is made from an image inherits them, and images of ours have
+    /// some; so has what people make from a workspace with `docker commit`.
+    pub fn is_own_container(&self, labels: &HashMap<String, String>, names: &[String]) -> bool {
+        if !self.are_ours(labels) {
+            return false;
+        }
+        let mut names = names.iter().map(|name| name.trim_start_matches('/'));
+        if labels.get(ROLE).is_some_and(|role| role == FILLER) {
+            return names.any(|name| name.starts_with(&self.tools_prefix()) && name.ends_with(FILLER));
+        }
+        let (Some(slug), Some(container)) = (labels.get(SLUG), labels.get(CONTAINER)) else { return false };
+        let own = self.container_of(slug, container);
+        names.any(|name| name == own)
     }
 
     /// One of a workspace's own volumes.
@@ -201,6 +226,31 @@ mod tests {
         assert_ne!(tidy("a/b"), tidy("a-b"));
         assert_ne!(tidy("a/b"), tidy("a b"));
         assert!(tidy(&"ä".repeat(500)).len() < 120);
+    }
+
+    #[test]
+    fn a_container_is_ours_by_its_labels_and_its_name() {
+        let names = Names::new("0123abcd");
+        let of = |container: &str| {
+            let mut labels = names.own();
+            labels.insert(SLUG.to_owned(), "quiet-fox-7k2p".to_owned());
+            labels.insert(CONTAINER.to_owned(), container.to_owned());
+            labels
+        };
+        let is_own = |labels: &HashMap<String, String>, name: &str| names.is_own_container(labels, &[name.to_owned()]);
+        assert!(is_own(&of("main"), "/steading-0123abcd-quiet-fox-7k2p"));
+        assert!(is_own(&of("db"), "/steading-0123abcd-quiet-fox-7k2p-db"));
+        let filler = names.filler(&names.tools("00112233445566"));
+        assert!(is_own(&names.of_filler(), &filler), "{filler}");
+        for (labels, name) in [
+            (of("main"), "/sleepy_joliot"),
+            (of("main"), "/steading-0123abcd-quiet-fox-7k2p-db"),
+            (names.own(), "/steading-0123abcd-quiet-fox-7k2p"),
+            (names.of_filler(), "/sleepy_joliot"),
+            (HashMap::new(), "/steading-0123abcd-quiet-fox-7k2p"),
+        ] {
+            assert!(!is_own(&labels, name), "{labels:?} {name}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Bringing pods up, and taking them down.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerStateStatusEnum, VolumeCreateRequest};
 use bollard::query_parameters::{
@@ -17,9 +17,10 @@ use super::container::{Surroundings, body};
 use super::{Docker, observe};
 use crate::{error, labels};
 
-/// Tries to get a container's name, while another of that name is going away.
-const TRIES: u32 = 100;
-/// Between them.
+/// How long another container of the same name, or one that is to be removed, may take to go away: a large one on
+/// a busy disk takes minutes.
+const GOING: Duration = Duration::from_secs(300);
+/// Between looks at it.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Added to the grace of a stop before the call is given up: the engine kills, and writes down.
 const SLACK: Duration = Duration::from_secs(60);
@@ -64,7 +65,8 @@ impl Docker {
         let options = || Some(CreateContainerOptionsBuilder::new().name(&name).build());
         let image = self.images.local(self, &container.image).await?;
         let body = body(spec, container, &Surroundings { image: &image, ..*around });
-        for _ in 0..TRIES {
+        let begun = Instant::now();
+        while begun.elapsed() < GOING {
             match client.create_container(options(), body.clone()).await {
                 Ok(made) => {
                     if let Some(brought) = self.started(made.id).await? {
@@ -82,7 +84,7 @@ impl Docker {
                 Err(other) => return Err(error::engine(other)),
             }
         }
-        Err(RuntimeError::Refused(format!("the name {name} does not become free")))
+        Err(RuntimeError::Busy(format!("the name {name} does not become free")))
     }
 
     /// Takes a container that has the name already, or clears it away and returns `None`.
@@ -257,8 +259,9 @@ impl Docker {
 
     /// Removes a container with its anonymous volumes, and waits until its name is free.
     pub(super) async fn clear(&self, container: &str) -> Result<()> {
-        let client = self.engine.client().await?;
-        for _ in 0..TRIES {
+        let client = self.engine.client().await?.with_timeout(GOING);
+        let begun = Instant::now();
+        while begun.elapsed() < GOING {
             let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
             match client.remove_container(container, Some(options)).await {
                 Err(missing) if error::is_missing(&missing) => return Ok(()),
@@ -267,7 +270,7 @@ impl Docker {
                 other => return other.map_err(error::engine),
             }
         }
-        Err(RuntimeError::Refused(format!("container {container} does not go away")))
+        Err(RuntimeError::Busy(format!("container {container} does not go away")))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum};
+use bollard::models::{
+    ContainerInspectResponse, ContainerState as EngineState, ContainerStateStatusEnum, ContainerSummary,
+};
 use bollard::query_parameters::{ListContainersOptionsBuilder, ListVolumesOptionsBuilder};
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -83,12 +85,24 @@ impl Docker {
         Ok(container)
     }
 
-    /// All containers under a filter: the name within the pod, and the engine's id.
+    /// All containers of workspaces under a filter: the name within the pod, and the engine's id.
     pub(super) async fn container_ids(&self, filter: &Filter) -> Result<Vec<(ContainerName, String)>> {
-        let options = ListContainersOptionsBuilder::new().all(true).filters(filter).build();
-        let found = self.engine.client().await?.list_containers(Some(options)).await.map_err(error::engine)?;
         let name = |labels: Option<HashMap<String, String>>| labels?.remove(labels::CONTAINER).map(ContainerName);
+        let found = self.own_containers(filter).await?;
         Ok(found.into_iter().filter_map(|c| Some((name(c.labels)?, c.id?))).collect())
+    }
+
+    /// All containers that we made, under a filter. What others made from an image with our labels is not
+    /// among them.
+    pub(super) async fn own_containers(&self, filter: &Filter) -> Result<Vec<ContainerSummary>> {
+        let options = ListContainersOptionsBuilder::new().all(true).filters(filter).build();
+        let mut found = self.engine.client().await?.list_containers(Some(options)).await.map_err(error::engine)?;
+        found.retain(|container| {
+            let labels = container.labels.as_ref();
+            let names = container.names.as_deref().unwrap_or_default();
+            labels.is_some_and(|labels| self.names.is_own_container(labels, names))
+        });
+        Ok(found)
     }
 
     /// A container by id or name, whoever made it.

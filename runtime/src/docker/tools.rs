@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use bollard::models::{ContainerCreateBody, HostConfig, Mount as EngineMount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{
     ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder, CreateImageOptionsBuilder,
-    ListContainersOptionsBuilder, ListVolumesOptionsBuilder,
+    ListVolumesOptionsBuilder,
 };
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -196,7 +196,7 @@ async fn filler(docker: &Docker, volume: &str) -> Result<String> {
         }),
         ..ContainerCreateBody::default()
     };
-    let name = format!("{volume}-filler");
+    let name = docker.names.filler(volume);
     let options = || Some(CreateContainerOptionsBuilder::new().name(&name).build());
     let made = match client.create_container(options(), body.clone()).await {
         Err(missing) if error::is_image_gone(&missing) => {
@@ -234,8 +234,7 @@ async fn import_empty(docker: &Docker) -> Result<()> {
 /// and what a crash left of filling them.
 async fn drop_others(docker: &Docker, current: &[ToolMount]) {
     let Ok(client) = docker.engine.client().await else { return };
-    let options = ListContainersOptionsBuilder::new().all(true).filters(&docker.names.filter_fillers()).build();
-    for filler in client.list_containers(Some(options)).await.unwrap_or_default() {
+    for filler in docker.own_containers(&docker.names.filter_fillers()).await.unwrap_or_default() {
         let age = chrono::Utc::now().timestamp() - filler.created.unwrap_or(i64::MAX);
         if age > ABANDONED {
             let _ = docker.clear(&filler.id.unwrap_or_default()).await;

@@ -1,8 +1,6 @@
 //! Taking an installation off an engine.
 
-use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListVolumesOptionsBuilder, RemoveImageOptions,
-};
+use bollard::query_parameters::{ListImagesOptionsBuilder, ListVolumesOptionsBuilder, RemoveImageOptions};
 use steading_core::runtime::Result;
 
 use super::{Docker, carrier, firewall};
@@ -17,8 +15,7 @@ impl Docker {
     pub async fn uninstall(&self) -> Result<()> {
         let client = self.engine.client().await?;
         let filter = self.names.filter();
-        let options = ListContainersOptionsBuilder::new().all(true).filters(&filter).build();
-        for container in client.list_containers(Some(options)).await.map_err(error::engine)? {
+        for container in self.own_containers(&filter).await? {
             self.clear(&container.id.unwrap_or_default()).await?;
         }
         let options = ListVolumesOptionsBuilder::new().filters(&filter).build();

@@ -1,12 +1,16 @@
 //! What an engine's other users do to our objects, and what we do then.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
-use bollard::models::ContainerCreateBody;
-use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions};
+use bollard::models::{ContainerConfig, ContainerCreateBody};
+use bollard::query_parameters::{
+    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions,
+};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use steading_core::pod::{ContainerName, Mount, VolumeRole};
 use steading_core::runtime::{ContainerState, Runtime as _, RuntimeError};
 use steading_runtime::docker::Docker;
@@ -70,6 +74,40 @@ async fn a_name_that_somebody_else_has_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_people_make_from_a_workspace_is_theirs() {
+    let Some(world) = World::new().await else { return };
+    let trial = world.trial();
+    world.docker.up(&trial.spec).await.unwrap();
+    // An image of a workspace has all labels of its container, and so has whatever is made from it.
+    let theirs = format!("somebodys-{}", world.installation);
+    let commit = CommitContainerOptionsBuilder::new().container(&world.container(&trial.spec)).repo(&theirs).build();
+    world.engine.commit_container(commit, ContainerConfig::default()).await.unwrap();
+    let body = ContainerCreateBody {
+        image: Some(theirs.clone()),
+        cmd: Some(vec!["sleep".to_owned(), "1000".to_owned()]),
+        ..ContainerCreateBody::default()
+    };
+    let foreign = world.engine.create_container(None, body).await.unwrap().id;
+    world.engine.start_container(&foreign, None).await.unwrap();
+    let seen = world.docker.observe(trial.id()).await.unwrap();
+    let listed = world.docker.list().await.unwrap();
+    world.docker.down(trial.id(), Duration::from_secs(1)).await.unwrap();
+    world.docker.remove(trial.id()).await.unwrap();
+    let gone = world.docker.observe(trial.id()).await.unwrap();
+    world.docker.uninstall().await.unwrap();
+    let left = world.engine.inspect_container(&foreign, None).await.unwrap();
+    let force = RemoveContainerOptionsBuilder::new().force(true).build();
+    world.engine.remove_container(&foreign, Some(force)).await.unwrap();
+    world.drop_images(&theirs).await;
+    let labels = left.config.unwrap().labels.unwrap();
+    assert_eq!(labels["dev.steading/workspace"], trial.id().to_string(), "the test tests nothing");
+    assert_ne!(seen.instance.as_ref().unwrap().0, foreign);
+    assert_eq!(listed, [(trial.id(), seen)]);
+    assert!(gone.is_absent(), "{gone:?}");
+    assert_eq!(left.state.unwrap().running, Some(true), "somebody else's container was stopped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_network_that_was_pruned_is_made_again() {
     let Some(world) = World::new().await else { return };
     let trial = world.trial();
@@ -110,14 +148,14 @@ async fn a_container_that_is_replaced_may_end_what_it_does() {
     assert_eq!(trial.shell("cat /workspaces/end").await.unwrap().stdout, "politely\n");
 }
 
-/// Stands between us and the engine, and removes the first container that is about to be started.
-fn meddle(socket: &Path, engine: &bollard::Docker) {
+/// Stands between us and the engine, and may put another request in place of one of ours.
+fn meddle(socket: &Path, with: impl Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync + 'static) {
     let listener = UnixListener::bind(socket).unwrap();
-    let (engine, meddled) = (engine.clone(), Arc::new(AtomicBool::new(false)));
+    let with = Arc::new(with);
     tokio::spawn(async move {
         loop {
             let (near, _) = listener.accept().await.unwrap();
-            let (engine, meddled) = (engine.clone(), meddled.clone());
+            let with = with.clone();
             tokio::spawn(async move {
                 let far = UnixStream::connect("/var/run/docker.sock").await.unwrap();
                 let ((mut from_us, mut to_us), (mut from_engine, mut to_engine)) =
@@ -125,16 +163,9 @@ fn meddle(socket: &Path, engine: &bollard::Docker) {
                 tokio::spawn(async move { tokio::io::copy(&mut from_engine, &mut to_us).await });
                 let mut buffer = vec![0; 64 << 10];
                 while let Ok(count @ 1..) = from_us.read(&mut buffer).await {
-                    let head = String::from_utf8_lossy(&buffer[..count]).into_owned();
-                    let line = head.lines().next().unwrap_or_default();
-                    let id = line.split_once("/containers/").and_then(|(_, rest)| rest.split_once("/start"));
-                    if let Some((id, _)) = id
-                        && !meddled.swap(true, Ordering::Relaxed)
-                    {
-                        let force = RemoveContainerOptionsBuilder::new().force(true).build();
-                        engine.remove_container(id, Some(force)).await.unwrap();
-                    }
-                    if to_engine.write_all(&buffer[..count]).await.is_err() {
+                    let other = with(String::from_utf8_lossy(&buffer[..count]).into_owned()).await;
+                    let bytes = other.as_ref().map_or(&buffer[..count], |other| other.as_bytes());
+                    if to_engine.write_all(bytes).await.is_err() {
                         return;
                     }
                 }
@@ -143,20 +174,64 @@ fn meddle(socket: &Path, engine: &bollard::Docker) {
     });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_container_that_is_removed_before_its_start_is_made_again() {
+/// An installation that asks the engine through somebody who meddles; the folder has the socket.
+async fn meddled(
+    with: impl Fn(String) -> BoxFuture<'static, Option<String>> + Send + Sync + 'static,
+) -> Option<(World, tempfile::TempDir)> {
     if !Path::new("/var/run/docker.sock").exists() {
         eprintln!("SKIPPED: no Docker Engine at the usual socket");
-        return;
+        return None;
     }
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("engine.sock");
     let address = format!("unix://{}", socket.display());
-    let Some(world) = World::with(|config| config.runtime.docker_host = address).await else { return };
-    meddle(&socket, &world.engine);
+    let world = World::with(|config| config.runtime.docker_host = address).await?;
+    meddle(&socket, with);
+    Some((world, folder))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_is_removed_before_its_start_is_made_again() {
+    let done = Arc::new(AtomicBool::new(false));
+    let remove_first = move |request: String| {
+        let done = done.clone();
+        async move {
+            let line = request.lines().next().unwrap_or_default();
+            let (_, rest) = line.split_once("/containers/")?;
+            let (id, _) = rest.split_once("/start")?;
+            if !done.swap(true, Ordering::Relaxed) {
+                let engine = bollard::Docker::connect_with_local_defaults().unwrap();
+                let force = RemoveContainerOptionsBuilder::new().force(true).build();
+                engine.remove_container(id, Some(force)).await.unwrap();
+            }
+            None
+        }
+        .boxed()
+    };
+    let Some((world, _folder)) = meddled(remove_first).await else { return };
     let trial = world.trial();
     world.docker.up(&trial.spec).await.unwrap();
     assert!(world.docker.observe(trial.id()).await.unwrap().is_up());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_may_take_its_time() {
+    let begun = Arc::new(OnceLock::new());
+    // The engine refuses to remove what runs in the words in which it refuses what is being removed.
+    let refuse_for_a_while = move |request: String| {
+        let begun = begun.clone();
+        async move {
+            let is_removal = request.starts_with("DELETE ") && request.contains("/containers/");
+            let refuse = is_removal && begun.get_or_init(Instant::now).elapsed() < Duration::from_secs(6);
+            refuse.then(|| request.replacen("force=true", "force=false", 1))
+        }
+        .boxed()
+    };
+    let Some((world, _folder)) = meddled(refuse_for_a_while).await else { return };
+    let trial = world.trial();
+    world.docker.up(&trial.spec).await.unwrap();
+    world.docker.remove(trial.id()).await.unwrap();
+    assert!(world.docker.observe(trial.id()).await.unwrap().is_absent());
 }
 
 #[tokio::test(flavor = "multi_thread")]
