@@ -17,6 +17,7 @@ mod lifecycle;
 mod network;
 mod observe;
 mod place;
+mod quarantine;
 mod relay;
 mod relocate;
 mod tools;
@@ -39,6 +40,7 @@ use steading_core::runtime::{
 };
 
 use self::engine::Engine;
+use self::firewall::Firewall;
 use self::image::Images;
 use self::network::Network;
 use self::place::Places;
@@ -57,6 +59,7 @@ pub struct Shared {
     names: Names,
     images: Images,
     network: Network,
+    firewall: Firewall,
     places: Places,
     tools: Tools,
     isolate: bool,
@@ -83,6 +86,7 @@ impl Docker {
             names: Names::new(installation),
             images: Images::new(&config.mirrors),
             network: Network::default(),
+            firewall: Firewall::default(),
             places: Places::default(),
             tools: Tools::new(config),
             isolate: config.runtime.isolate_host,

@@ -59,6 +59,11 @@ impl Names {
         format!("STEADING-{}", self.installation.chars().take(12).collect::<String>())
     }
 
+    /// The chain of those for builds.
+    pub fn build_chain(&self) -> String {
+        format!("{}-BUILD", self.chain())
+    }
+
     /// An image with nothing in it.
     pub fn empty_image(&self) -> String {
         format!("steading-{}/empty", self.installation)

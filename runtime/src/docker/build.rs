@@ -25,6 +25,12 @@ impl Docker {
         context: ByteStream,
         log: &dyn LogSink,
     ) -> Result<ImageInfo> {
+        // The rules between neighbours on a bridge hold once a network of ours is there.
+        self.network.ready(self).await?;
+        self.apart(self.make_anywhere(request, context, log)).await
+    }
+
+    async fn make_anywhere(&self, request: &BuildRequest, context: ByteStream, log: &dyn LogSink) -> Result<ImageInfo> {
         let client = self.engine.patient().await?;
         let map = |values: &std::collections::BTreeMap<String, String>| -> HashMap<String, String> {
             values.clone().into_iter().collect()

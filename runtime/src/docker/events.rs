@@ -28,6 +28,8 @@ pub fn watch(docker: Docker) -> BoxStream<'static, RuntimeEvent> {
     tokio::spawn(async move {
         tokio::select! {
             () = follow(&docker, &send) => {}
+            // Whoever listens answers for the workspaces, and stays.
+            () = docker.network.keep(&docker) => {}
             () = send.closed() => {}
         }
     });

@@ -1,76 +1,167 @@
-//! Keeps workspaces from opening connections to services of the host.
+//! Keeps workspaces and builds from opening connections to services of the host.
 //!
 //! A container reaches whatever listens on the host's 0.0.0.0, through the bridge or through any other
-//! address of the host. One chain of our own, entered from INPUT for packets from our bridge, lets
-//! answers and name look-ups pass and nothing else. The host can still dial in.
+//! address of the host. A chain of our own, entered for packets from the bridge, lets answers and name
+//! look-ups pass and nothing else. The host can still dial in.
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::Stdio;
-use std::sync::Once;
+use std::process::{Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use crate::labels::Names;
 
-static WARNED: Once = Once::new();
+/// The chains of the system that lead to ours.
+const ENTRANCES: [&str; 2] = ["INPUT", "FORWARD"];
 
-/// Has the rules; a warning, once, where that cannot be done.
-pub async fn isolate(names: &Names, local: bool) {
-    let bridge = names.bridge();
-    let result = if local && Path::new("/sys/class/net").join(&bridge).exists() {
-        let servers = name_servers(&tokio::fs::read_to_string("/etc/resolv.conf").await.unwrap_or_default());
-        install(&names.chain(), &bridge, &servers).await
-    } else {
-        Err("the container engine is not on this machine".to_owned())
-    };
-    if let Err(reason) = result {
-        WARNED.call_once(|| {
-            tracing::warn!(
+/// Whether the rules of one installation are in force, as far as we know.
+#[derive(Default)]
+pub struct Firewall {
+    workspaces: Known,
+    builds: Known,
+}
+
+/// What was found out last.
+#[derive(Default)]
+struct Known(Mutex<Option<Result<(), String>>>);
+
+impl Known {
+    /// Takes what was found out; `true` if somebody should be told. That all is well at first is no news.
+    fn is_news(&self, found: &Result<(), String>) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = known.replace(found.clone());
+        before.map_or(found.is_err(), |before| before != *found)
+    }
+}
+
+impl Firewall {
+    /// Has the rules for workspaces.
+    pub async fn keep_workspaces(&self, names: &Names, local: bool) {
+        let bridge = names.bridge();
+        let result = if is_here(local, &bridge) {
+            let chain = Chain { name: names.chain(), servers: name_servers().await, known: Vec::new(), until: None };
+            chain.install(&[vec!["INPUT", "-i", &bridge]]).await
+        } else {
+            Err("the container engine is not on this machine".to_owned())
+        };
+        if !self.workspaces.is_news(&result) {
+            return;
+        }
+        match result {
+            Ok(()) => tracing::info!(bridge, "workspaces are kept from the container host again"),
+            Err(reason) => tracing::warn!(
                 reason,
                 "workspaces may reach services that listen on the container host; block traffic from the interface \
                  {bridge} to the host itself, or set runtime.isolate_host to false to accept it"
-            );
-        });
+            ),
+        }
     }
+
+    /// Has the rules for builds until then: whoever is on this bridge and has none of the known addresses
+    /// reaches neither the host nor a neighbour.
+    pub async fn keep_builds(&self, names: &Names, bridge: &str, known: Vec<IpAddr>, until: DateTime<Utc>) {
+        let chain = Chain { name: names.build_chain(), servers: name_servers().await, known, until: Some(until) };
+        let entrances = [vec!["INPUT", "-i", bridge], vec!["FORWARD", "-i", bridge, "-o", bridge]];
+        self.tell_of_builds(chain.install(&entrances).await);
+    }
+
+    /// Says so if builds are not kept from the host any more, or are again.
+    pub fn tell_of_builds(&self, result: Result<(), String>) {
+        if !self.builds.is_news(&result) {
+            return;
+        }
+        match result {
+            Ok(()) => tracing::info!("builds are kept from the container host again"),
+            Err(reason) => tracing::warn!(
+                reason,
+                "instructions of Dockerfiles may reach services of the container host and containers on the engine's \
+                 own bridge; build only what you trust, or set runtime.isolate_host to false to accept it"
+            ),
+        }
+    }
+}
+
+/// Whether a bridge is an interface of this machine.
+pub fn is_here(local: bool, bridge: &str) -> bool {
+    local && Path::new("/sys/class/net").join(bridge).exists()
 }
 
 /// Takes the rules away, where there are any.
 pub async fn open(names: &Names) {
-    let (chain, bridge) = (names.chain(), names.bridge());
-    for arguments in [vec!["-D", "INPUT", "-i", &bridge, "-j", &chain], vec!["-F", &chain], vec!["-X", &chain]] {
-        let _ = iptables(&arguments).await;
-    }
-}
-
-async fn install(chain: &str, bridge: &str, servers: &[IpAddr]) -> Result<(), String> {
-    // The chain is loaded whole, so there is no moment with half of it.
-    restore(&rules(chain, servers)).await?;
-    let jump = |action: &'static str| vec![action, "INPUT", "-i", bridge, "-j", chain];
-    if iptables(&jump("-C")).await.is_err() {
-        iptables(&jump("-I")).await?;
-    }
-    Ok(())
-}
-
-/// The chain in the form that `iptables-restore` reads.
-fn rules(chain: &str, servers: &[IpAddr]) -> String {
-    let mut text = format!("*filter\n:{chain} - [0:0]\n");
-    text.push_str(&format!("-A {chain} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN\n"));
-    for server in servers.iter().filter(|server| server.is_ipv4()) {
-        for protocol in ["udp", "tcp"] {
-            text.push_str(&format!("-A {chain} -d {server} -p {protocol} --dport 53 -j RETURN\n"));
+    for chain in [names.chain(), names.build_chain()] {
+        for entrance in ENTRANCES {
+            let listed = iptables(&["-S", entrance]).await.unwrap_or_default();
+            for rule in listed.lines().filter_map(|line| line.strip_prefix("-A ")) {
+                let words: Vec<&str> = rule.split_whitespace().collect();
+                if words.last() == Some(&chain.as_str()) {
+                    let _ = iptables(&[&["-D"], words.as_slice()].concat()).await;
+                }
+            }
+        }
+        for action in ["-F", "-X"] {
+            let _ = iptables(&[action, &chain]).await;
         }
     }
-    // A refusal is noticed at once; silence looks like a slow network.
-    text.push_str(&format!("-A {chain} -p tcp -j REJECT --reject-with tcp-reset\n-A {chain} -j REJECT\nCOMMIT\n"));
-    text
+}
+
+/// One of our chains.
+struct Chain {
+    name: String,
+    /// Those that may be asked for names.
+    servers: Vec<IpAddr>,
+    /// Those that are none of our business.
+    known: Vec<IpAddr>,
+    /// When it stops to refuse anything.
+    until: Option<DateTime<Utc>>,
+}
+
+impl Chain {
+    /// Has it, and has these rules (without their target) lead to it.
+    async fn install(&self, entrances: &[Vec<&str>]) -> Result<(), String> {
+        // The chain is loaded whole, so there is no moment with half of it.
+        restore(&self.rules()).await?;
+        for entrance in entrances {
+            let jump = |action: &'static str| [&[action], entrance.as_slice(), &["-j", &self.name]].concat();
+            if iptables(&jump("-C")).await.is_err() {
+                iptables(&jump("-I")).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The chain in the form that `iptables-restore` reads.
+    fn rules(&self) -> String {
+        let name = &self.name;
+        let mut text = format!("*filter\n:{name} - [0:0]\n");
+        text.push_str(&format!("-A {name} -m conntrack --ctstate ESTABLISHED,RELATED -j RETURN\n"));
+        for address in self.known.iter().filter(|address| address.is_ipv4()) {
+            text.push_str(&format!("-A {name} -s {address} -j RETURN\n"));
+        }
+        for server in self.servers.iter().filter(|server| server.is_ipv4()) {
+            for protocol in ["udp", "tcp"] {
+                text.push_str(&format!("-A {name} -d {server} -p {protocol} --dport 53 -j RETURN\n"));
+            }
+        }
+        let until =
+            self.until.map_or_else(String::new, |at| at.format(" -m time --datestop %Y-%m-%dT%H:%M:%S").to_string());
+        // A refusal is noticed at once; silence looks like a slow network.
+        text.push_str(&format!("-A {name}{until} -p tcp -j REJECT --reject-with tcp-reset\n"));
+        text.push_str(&format!("-A {name}{until} -j REJECT\nCOMMIT\n"));
+        text
+    }
+}
+
+async fn name_servers() -> Vec<IpAddr> {
+    named_in(&tokio::fs::read_to_string("/etc/resolv.conf").await.unwrap_or_default())
 }
 
 /// The servers that containers ask through the bridge when the host names them; the engine replaces
 /// those on loopback itself.
-fn name_servers(resolv: &str) -> Vec<IpAddr> {
+fn named_in(resolv: &str) -> Vec<IpAddr> {
     resolv
         .lines()
         .filter_map(|line| line.trim().strip_prefix("nameserver")?.trim().parse::<IpAddr>().ok())
@@ -90,10 +181,11 @@ async fn restore(text: &str) -> Result<(), String> {
         let _ = stdin.write_all(text.as_bytes()).await;
     }
     let output = child.wait_with_output().await.map_err(|error| error.to_string())?;
-    judge("iptables-restore", &output)
+    judge("iptables-restore", &output).map(drop)
 }
 
-async fn iptables(arguments: &[&str]) -> Result<(), String> {
+/// What it prints.
+async fn iptables(arguments: &[&str]) -> Result<String, String> {
     let output = command("iptables")
         .args(["-w", "5"])
         .args(arguments)
@@ -113,9 +205,9 @@ pub fn command(name: &str) -> Command {
     command
 }
 
-fn judge(name: &str, output: &std::process::Output) -> Result<(), String> {
+fn judge(name: &str, output: &Output) -> Result<String, String> {
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
@@ -126,10 +218,30 @@ mod tests {
 
     #[test]
     fn only_answers_and_the_named_servers_pass() {
-        let servers = name_servers("search x\nnameserver 10.0.0.2\nnameserver 127.0.0.53\nnameserver fe80::1\n");
-        let text = rules("STEADING-x", &servers);
+        let servers = named_in("search x\nnameserver 10.0.0.2\nnameserver 127.0.0.53\nnameserver fe80::1\n");
+        let text = Chain { name: "STEADING-x".to_owned(), servers, known: Vec::new(), until: None }.rules();
         assert!(text.contains("-d 10.0.0.2 -p udp --dport 53 -j RETURN"), "{text}");
         assert!(!text.contains("127.0.0.53"), "{text}");
         assert!(text.trim_end().ends_with("-A STEADING-x -j REJECT\nCOMMIT"), "{text}");
+    }
+
+    #[test]
+    fn rules_for_builds_spare_containers_and_end_by_themselves() {
+        let until = DateTime::from_timestamp(1_795_767_259, 0);
+        let known = vec!["172.17.0.2".parse().unwrap()];
+        let text = Chain { name: "STEADING-x-BUILD".to_owned(), servers: Vec::new(), known, until }.rules();
+        assert!(text.contains("-A STEADING-x-BUILD -s 172.17.0.2 -j RETURN\n"), "{text}");
+        let end = "-A STEADING-x-BUILD -m time --datestop 2026-11-27T08:14:19 -j REJECT\nCOMMIT\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn only_what_changes_is_news() {
+        let known = Known::default();
+        let told: Vec<bool> = [Ok(()), Ok(()), Err("a"), Err("a"), Err("b"), Ok(())]
+            .map(|found| known.is_news(&found.map_err(str::to_owned)))
+            .into();
+        assert_eq!(told, [false, false, true, false, true, true]);
+        assert!(Known::default().is_news(&Err("a".to_owned())));
     }
 }

@@ -1,9 +1,8 @@
 //! The one network of an installation's workspaces, on which they cannot reach each other.
 
 use std::collections::HashMap;
-use std::sync::Mutex as Cell;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bollard::models::{NetworkConnectRequest, NetworkCreateRequest, NetworkDisconnectRequest};
 use steading_core::runtime::Result;
@@ -12,55 +11,60 @@ use tokio::sync::Mutex;
 use super::{Docker, carrier, firewall};
 use crate::error;
 
-/// How long rules of the firewall are believed to be there: other programs load rules anew.
-const BELIEF: Duration = Duration::from_secs(60);
+/// How long rules of the firewall are believed to be there: whoever loads theirs anew (`ufw reload`, firewalld)
+/// may take ours away.
+const BELIEF: Duration = Duration::from_secs(10);
 /// The options of the engine that we set or copy.
 const ICC: &str = "com.docker.network.bridge.enable_icc";
-const BRIDGE: &str = "com.docker.network.bridge.name";
+pub const BRIDGE: &str = "com.docker.network.bridge.name";
 const MTU: &str = "com.docker.network.driver.mtu";
 
 /// Whether the network is there.
 #[derive(Default)]
 pub struct Network {
-    seen: Cell<Option<Instant>>,
+    seen: AtomicBool,
     making: Mutex<()>,
 }
 
 impl Network {
     /// Has the network and its isolation; asks the engine the first time only.
     pub async fn ready(&self, docker: &Docker) -> Result<()> {
-        match self.seen() {
-            Some(at) if at.elapsed() < BELIEF => return Ok(()),
-            Some(_) => {
-                // Not on anybody's critical path: the network was there, the rules were too.
-                self.note(Some(Instant::now()));
-                let (names, local, isolate) = (docker.names.clone(), docker.engine.is_local(), docker.isolate);
-                tokio::spawn(async move {
-                    if isolate {
-                        firewall::isolate(&names, local).await;
-                    }
-                    carrier::keep(&names, local).await;
-                });
-                return Ok(());
-            }
-            None => {}
+        if self.seen.load(Ordering::Acquire) {
+            return Ok(());
         }
         let _making = self.making.lock().await;
-        if self.seen().is_some() {
+        if self.seen.load(Ordering::Acquire) {
             return Ok(());
         }
         self.make(docker).await?;
-        if docker.isolate {
-            firewall::isolate(&docker.names, docker.engine.is_local()).await;
-        }
-        carrier::keep(&docker.names, docker.engine.is_local()).await;
-        self.note(Some(Instant::now()));
+        self.guard(docker).await;
+        self.seen.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Looks after the isolation for ever, whether or not anything is started: workspaces outlive us, and so
+    /// they may run before we do.
+    pub async fn keep(&self, docker: &Docker) {
+        loop {
+            let local = docker.engine.is_local();
+            if !local || firewall::is_here(local, &docker.names.bridge()) {
+                self.guard(docker).await;
+            }
+            tokio::time::sleep(BELIEF).await;
+        }
+    }
+
+    async fn guard(&self, docker: &Docker) {
+        let local = docker.engine.is_local();
+        if docker.isolate {
+            docker.firewall.keep_workspaces(&docker.names, local).await;
+        }
+        carrier::keep(&docker.names, local).await;
     }
 
     /// Looks again next time.
     pub fn doubt(&self) {
-        self.note(None);
+        self.seen.store(false, Ordering::Release);
     }
 
     /// Moves a container that is down from a network that is gone to the one that is there.
@@ -104,13 +108,5 @@ impl Network {
                 Err(_) => Err(error::engine(refused)),
             },
         }
-    }
-
-    fn seen(&self) -> Option<Instant> {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note(&self, at: Option<Instant>) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 }

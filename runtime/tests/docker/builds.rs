@@ -11,7 +11,8 @@ use steading_runtime::conformance::Lines;
 
 use crate::world::World;
 
-fn context(dockerfile: &str) -> ByteStream {
+/// A build context with nothing but this Dockerfile.
+pub fn context(dockerfile: &str) -> ByteStream {
     let mut builder = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(dockerfile.len() as u64);
@@ -21,7 +22,8 @@ fn context(dockerfile: &str) -> ByteStream {
     futures::stream::iter([Ok(bytes.into())]).boxed()
 }
 
-fn request(world: &World) -> BuildRequest {
+/// A build of it.
+pub fn request(world: &World) -> BuildRequest {
     BuildRequest {
         tag: ImageRef::new(format!("steading-{}/built:1", world.installation)),
         dockerfile: "Dockerfile".to_owned(),

@@ -1,10 +1,16 @@
 //! Workspaces reach neither each other, nor the host, nor another installation.
 
+use std::time::Duration;
+
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::{LogsOptionsBuilder, RemoveContainerOptionsBuilder};
+use futures::TryStreamExt as _;
 use steading_core::pod::Mount;
 use steading_core::runtime::Runtime as _;
-use steading_runtime::conformance::SERVICE;
+use steading_runtime::conformance::{Lines, SERVICE, words};
+use steading_runtime::docker::Docker;
 
-use crate::world::World;
+use crate::world::{World, server};
 
 /// Connects, and says whether that went well.
 fn connect(address: &str) -> String {
@@ -43,20 +49,36 @@ async fn workspaces_do_not_reach_each_other() {
     assert_eq!(named.stdout, "out", "{named:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_host_is_out_of_reach() {
-    let Some(world) = World::new().await else { return };
-    if std::process::Command::new("iptables")
-        .args(["-w", "5", "-S", "INPUT"])
-        .output()
-        .is_ok_and(|o| !o.status.success())
-    {
+/// Runs `iptables`, and says whether it agrees.
+fn iptables(arguments: &[&str]) -> bool {
+    let ran = std::process::Command::new("iptables").args(["-w", "5"]).args(arguments).output();
+    ran.is_ok_and(|output| output.status.success())
+}
+
+/// Whether this user may change the firewall; a word about it if not.
+fn may_isolate() -> bool {
+    let may = iptables(&["-S", "INPUT"]);
+    if !may {
         eprintln!("SKIPPED: this user may not change the firewall");
-        return;
     }
+    may
+}
+
+/// A port of the host's that answers on every address.
+async fn service_of_the_host() -> u16 {
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_is_out_of_reach() {
+    let Some(world) = World::new().await else { return };
+    if !may_isolate() {
+        return;
+    }
+    let port = service_of_the_host().await;
     let trial = world.trial();
     world.docker.up(&trial.spec).await.unwrap();
     crate::ports::ready(&world, trial.id(), SERVICE).await;
@@ -69,11 +91,92 @@ async fn the_host_is_out_of_reach() {
     }
     assert!(begun.elapsed().as_secs() < 2, "a refusal took {:?}", begun.elapsed());
     // Twice over changes nothing.
-    let again = steading_runtime::docker::Docker::new(&world.config, &world.installation).unwrap();
+    let again = Docker::new(&world.config, &world.installation).unwrap();
     again.up(&trial.spec).await.unwrap();
     let rules = std::process::Command::new("iptables").args(["-w", "5", "-S", "INPUT"]).output().unwrap();
     let rules = String::from_utf8_lossy(&rules.stdout).into_owned();
     assert_eq!(rules.matches(&format!("st-{}", world.installation)).count(), 1, "{rules}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firewall_that_is_loaded_anew_takes_the_isolation_away_for_seconds() {
+    let Some(world) = World::new().await else { return };
+    if !may_isolate() {
+        return;
+    }
+    let trial = world.trial();
+    world.docker.up(&trial.spec).await.unwrap();
+    // Another process, which starts nothing.
+    let other = Docker::new(&world.config, &world.installation).unwrap();
+    let _events = other.events();
+    let (bridge, chain) = (format!("st-{}", world.installation), format!("STEADING-{}", world.installation));
+    let jump = ["INPUT", "-i", &bridge, "-j", &chain];
+    for _ in 0..2 {
+        assert!(iptables(&[&["-D"], jump.as_slice()].concat()) && iptables(&["-F", &chain]));
+        let begun = std::time::Instant::now();
+        while !iptables(&[&["-C"], jump.as_slice()].concat()) || !iptables(&["-C", &chain, "-j", "REJECT"]) {
+            assert!(begun.elapsed().as_secs() < 30, "the rules do not come back");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Somebody else's container on the engine's own bridge.
+async fn foreign(world: &World, command: Vec<String>) -> String {
+    let body = ContainerCreateBody {
+        image: Some(world.fixture.image.to_string()),
+        cmd: Some(command),
+        ..ContainerCreateBody::default()
+    };
+    let id = world.engine.create_container(None, body).await.unwrap().id;
+    world.engine.start_container(&id, None).await.unwrap();
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instruction_of_a_dockerfile_reaches_neither_host_nor_neighbours() {
+    let Some(world) = World::new().await else { return };
+    if !may_isolate() {
+        return;
+    }
+    let port = service_of_the_host().await;
+    let bridge = world.engine.inspect_network("bridge", None).await.unwrap();
+    let host = bridge.ipam.unwrap().config.unwrap()[0].gateway.clone().unwrap();
+    let neighbour = foreign(&world, server("0.0.0.0:80")).await;
+    let seen = world.engine.inspect_container(&neighbour, None).await.unwrap();
+    let address = seen.network_settings.unwrap().networks.unwrap()["bridge"].ip_address.clone().unwrap();
+
+    // The last instruction gives the others time for their part.
+    let (first, second) = (connect(&format!("{host}:{port}")), connect(&format!("{address}:80")));
+    let text = format!(
+        "FROM {}\nENV OF={}\nRUN test $({first}) = out\nRUN test $({second}) = out\nRUN sleep 8\n",
+        world.fixture.image, world.installation
+    );
+    let request = crate::builds::request(&world);
+    let lines = Lines::default();
+    let build = world.docker.build(&request, crate::builds::context(&text), &lines);
+    let others = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        // Other people's containers go on as ever, those that start meanwhile too.
+        let (reach, host) = (words(&["sh", "-c", &second]), words(&["sh", "-c", &first]));
+        (foreign(&world, reach).await, foreign(&world, host).await)
+    };
+    let (built, (newer, newest)) = tokio::join!(build, others);
+    let mut said = Vec::new();
+    for id in [&newer, &newest, &neighbour] {
+        let options = LogsOptionsBuilder::new().stdout(true).build();
+        let output: Vec<_> = world.engine.logs(id, Some(options)).try_collect().await.unwrap();
+        said.push(output.iter().map(ToString::to_string).collect::<String>());
+        let force = RemoveContainerOptionsBuilder::new().force(true).build();
+        world.engine.remove_container(id, Some(force)).await.unwrap();
+    }
+    built.unwrap_or_else(|error| panic!("{error}: {}", lines.text()));
+    assert_eq!(said[..2], ["in", "in"]);
+    // Nothing is left with the installation.
+    let chain = format!("STEADING-{}-BUILD", world.installation);
+    assert!(iptables(&["-S", &chain]), "the test tests nothing");
+    world.docker.uninstall().await.unwrap();
+    assert!(!iptables(&["-S", &chain]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
