@@ -22,10 +22,10 @@ use tracing::Instrument as _;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::{ApiError, REQUEST_ID, catch_all};
+use crate::size::LARGEST;
 
 const HEADER: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
-const LARGEST_BODY: usize = 8 << 20;
 
 /// The answer that is kept, besides its status.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,10 +85,7 @@ impl<E: Endpoint + 'static> WithReplay<E> {
             )
             .into());
         }
-        let body =
-            request.take_body().into_bytes_limit(LARGEST_BODY).await.map_err(|_| {
-                ApiError::bad_request("body-too-large", "The request is too large.", "Send at most 8 MiB.")
-            })?;
+        let body = request.take_body().into_bytes_limit(LARGEST).await?;
         let mut hash = Sha256::new();
         hash.update(request.uri().path());
         hash.update([0]);

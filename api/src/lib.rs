@@ -21,6 +21,7 @@ pub mod rebuild;
 pub mod request_id;
 pub mod routes;
 pub mod serve;
+pub mod size;
 pub mod spec;
 pub mod stream;
 pub mod templates;

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::panics::Panics;
 use crate::problem::catch_all;
+use crate::size::Limited;
 use crate::{assets, auth, idempotency, request_id, routes, spec};
 
 /// Who is answered.
@@ -90,7 +91,7 @@ pub fn all() -> Vec<Mount> {
     let document: Arc<str> = spec::document().into();
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.to_string()));
     vec![
-        Mount::folder("/v1", Audience::SignedInBut(PUBLIC_OPERATIONS), service.with(idempotency::Replay)),
+        Mount::folder("/v1", Audience::SignedInBut(PUBLIC_OPERATIONS), service.with(idempotency::Replay).with(Limited)),
         Mount::at(Method::GET, "/openapi.json", Audience::Public("says what the API is, not what is here"), document),
         Mount::folder("/docs", Audience::Public("the same for people"), docs),
         Mount::at(Method::GET, "/sign-in", Audience::Public("the way in"), auth::link::sign_in),

@@ -25,7 +25,7 @@ pub struct Problem {
     pub request_id: String,
 }
 
-/// Every way an operation can fail.
+/// Every way an operation can fail; some by its own doing, some before it is asked ([`catch_all`]).
 #[derive(Debug, ApiResponse)]
 pub enum ApiError {
     /// The request does not make sense.
@@ -40,9 +40,18 @@ pub enum ApiError {
     /// There is no such thing, or it is not yours.
     #[oai(status = 404, content_type = "application/problem+json")]
     NotFound(Json<Problem>),
+    /// The path takes no such method.
+    #[oai(status = 405, content_type = "application/problem+json")]
+    MethodNotAllowed(Json<Problem>),
     /// It cannot be done in the present state.
     #[oai(status = 409, content_type = "application/problem+json")]
     Conflict(Json<Problem>),
+    /// The request is larger than any may be.
+    #[oai(status = 413, content_type = "application/problem+json")]
+    TooLarge(Json<Problem>),
+    /// The request's body is not JSON, or does not say so.
+    #[oai(status = 415, content_type = "application/problem+json")]
+    UnsupportedMediaType(Json<Problem>),
     /// The request makes sense and still cannot be carried out.
     #[oai(status = 422, content_type = "application/problem+json")]
     Unprocessable(Json<Problem>),
@@ -103,6 +112,13 @@ impl ApiError {
         Self::Conflict(body(StatusCode::CONFLICT, code, message, Some(hint.into())))
     }
 
+    /// 413.
+    pub fn too_large(most: usize) -> Self {
+        let hint = format!("Send at most {} MiB in one request.", most >> 20);
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Self::TooLarge(body(status, "body-too-large", "The request is too large.", Some(hint)))
+    }
+
     /// 422.
     pub fn unprocessable(code: &str, message: impl Into<String>, hint: Option<String>) -> Self {
         Self::Unprocessable(body(StatusCode::UNPROCESSABLE_ENTITY, code, message, hint))
@@ -133,7 +149,10 @@ impl ApiError {
             | Self::Unauthorized(p)
             | Self::Forbidden(p)
             | Self::NotFound(p)
+            | Self::MethodNotAllowed(p)
             | Self::Conflict(p)
+            | Self::TooLarge(p)
+            | Self::UnsupportedMediaType(p)
             | Self::Unprocessable(p)
             | Self::Internal(p)
             | Self::Unavailable(p) => &p.0,
@@ -168,7 +187,6 @@ pub async fn catch_all(error: poem::Error) -> Response {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("unsupported-media-type", "Send `Content-Type: application/json`.".into())
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ("body-too-large", "Send less in one request.".into()),
         s if s.is_client_error() => ("bad-request", "See /docs for what this operation takes.".into()),
         _ => ("internal", "Look for the request id in the server's log.".into()),
     };

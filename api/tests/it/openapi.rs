@@ -34,7 +34,7 @@ fn every_operation_says_how_it_may_fail() {
                 assert!(path.starts_with("/health") || path == "/version", "{method} {path} asks for no credential");
                 continue;
             }
-            for status in ["400", "401", "403", "404", "409", "422", "500", "503"] {
+            for status in ["400", "401", "403", "404", "405", "409", "413", "415", "422", "500", "503"] {
                 assert!(told.contains_key(status), "{method} {path} does not mention {status}");
             }
         }

@@ -41,6 +41,24 @@ async fn every_part_answers_with_problems() {
     }
 }
 
+/// What an operation is never asked for, because the request does not fit it.
+#[tokio::test]
+async fn operations_answer_with_what_their_document_says() {
+    let world = World::start().await;
+    let document: Value = serde_json::from_str(&steading_api::spec::document()).unwrap();
+    let told = &document["paths"]["/workspaces"]["post"]["responses"];
+    let post = || world.admin(Method::POST, "/v1/workspaces");
+    let cases = [
+        (world.admin(Method::PUT, "/v1/workspaces"), 405, "method-not-allowed"),
+        (post().body(vec![b' '; (64 << 20) + 1]), 413, "body-too-large"),
+        (post().header("content-type", "text/plain").body("{}"), 415, "unsupported-media-type"),
+    ];
+    for (request, status, code) in cases {
+        assert_eq!(problem(request.send().await.unwrap()).await, (status, code.to_owned()));
+        assert!(told[status.to_string()]["content"]["application/problem+json"].is_object(), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_without_that_part_says_so() {
     let world = World::control_only().await;
