@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sea_orm::sea_query::{Expr, IntoCondition};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, Condition, DatabaseTransaction, EntityTrait as _, ExprTrait as _,
-    QueryFilter as _, QuerySelect as _,
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, ExprTrait as _, QueryFilter as _,
+    QuerySelect as _,
 };
 use steading_core::access::{Principal, Scope};
 use steading_core::{Secret, SessionId, TokenId, UserId, ticket};
@@ -17,6 +17,15 @@ use crate::feed::Ring;
 use crate::rows::{self, entry, session, token};
 use crate::users::principal;
 
+/// What opens a session, and ends it.
+enum By {
+    /// A one-time link: the person alone.
+    Person,
+    Token(token::Model),
+    /// The configured token of this mark.
+    Configured(String),
+}
+
 /// Browsers that are signed in.
 #[derive(Debug, Clone, Copy)]
 pub struct Sessions<'a> {
@@ -27,7 +36,16 @@ impl Sessions<'_> {
     /// Signs a browser in for so many hours; gives the cookie.
     pub async fn open(&self, user: UserId, hours: u32) -> Result<Secret<String>, StoreError> {
         let tx = self.store.inner.database.write().await?;
-        self.insert(tx, user.uuid(), hours, None).await
+        self.insert(tx, user.uuid(), hours, By::Person).await
+    }
+
+    /// Signs the administrator in with the configured token, if there is one: the session ends once another
+    /// one is configured.
+    pub async fn open_by_configured(&self, hours: u32) -> Result<Option<Secret<String>>, StoreError> {
+        let inner = &self.store.inner;
+        let Some(mark) = inner.configured() else { return Ok(None) };
+        let tx = inner.database.write().await?;
+        self.insert(tx, inner.admin.uuid(), hours, By::Configured(mark)).await.map(Some)
     }
 
     /// The same with an API token, if that still holds: the session ends when the token does.
@@ -37,7 +55,7 @@ impl Sessions<'_> {
         // Locked, so that a token that is being revoked opens nothing that outlives it.
         let row = token::Entity::find_by_id(token.uuid()).filter(live_token(database)).lock_exclusive();
         let Some(row) = row.one(&tx).await? else { return Ok(None) };
-        self.insert(tx, row.user_id, hours, Some(row)).await.map(Some)
+        self.insert(tx, row.user_id, hours, By::Token(row)).await.map(Some)
     }
 
     async fn insert(
@@ -45,18 +63,24 @@ impl Sessions<'_> {
         tx: DatabaseTransaction,
         user: uuid::Uuid,
         hours: u32,
-        by: Option<token::Model>,
+        by: By,
     ) -> Result<Secret<String>, StoreError> {
         let (cookie, hash) = ticket::mint("");
         let now = self.store.inner.database.clock(&tx).await?;
         let end = now + micros(Duration::from_secs(u64::from(hours) * 3600));
+        let (token, configured) = match by {
+            By::Person => (None, None),
+            By::Token(token) => (Some(token), None),
+            By::Configured(mark) => (None, Some(mark)),
+        };
         let row = session::ActiveModel {
             id: Set(SessionId::new().uuid()),
             user_id: Set(user),
-            token_id: Set(by.as_ref().map(|token| token.id)),
+            token_id: Set(token.as_ref().map(|token| token.id)),
+            configured: Set(configured),
             hash: Set(hash),
             created_at: Set(now),
-            expires_at: Set(by.and_then(|token| token.expires_at).map_or(end, |its| Ord::min(its, end))),
+            expires_at: Set(token.and_then(|token| token.expires_at).map_or(end, |its| Ord::min(its, end))),
         };
         session::Entity::insert(row).exec_without_returning(&tx).await?;
         tx.commit().await?;
@@ -94,16 +118,42 @@ impl Sessions<'_> {
 
     /// Ends whatever an API token opened, and commits.
     pub(crate) async fn end_with(&self, tx: DatabaseTransaction, token: TokenId) -> Result<(), StoreError> {
-        let by_token = session::Column::TokenId.eq(token.uuid());
-        let ids = session::Entity::find().filter(by_token.clone()).select_only().column(session::Column::Id);
+        let token = token.uuid();
+        let opened = (session::Column::TokenId, rows::ticket::Column::TokenId, entry::Column::TokenId);
+        self.end(tx, opened.0.eq(token), opened.1.eq(token), opened.2.eq(token)).await
+    }
+
+    /// Ends whatever tokens opened that were configured before the one that is now. For the process that
+    /// answers for the configured token, when it starts: others may know another one, or none.
+    pub async fn end_replaced(&self) -> Result<(), StoreError> {
+        let mark = self.store.inner.configured();
+        let other = |column: Expr| match &mark {
+            Some(mark) => column.ne(mark.as_str()),
+            None => column.is_not_null(),
+        };
+        let tx = self.store.inner.database.write().await?;
+        let [sessions, tickets, entries] = [
+            Expr::col(session::Column::Configured),
+            Expr::col(rows::ticket::Column::Configured),
+            Expr::col(entry::Column::Configured),
+        ]
+        .map(other);
+        self.end(tx, sessions, tickets, entries).await
+    }
+
+    /// Ends sessions with all that came of them, and ways into workspaces; commits.
+    async fn end(
+        &self,
+        tx: DatabaseTransaction,
+        sessions: Expr,
+        tickets: Expr,
+        entries: Expr,
+    ) -> Result<(), StoreError> {
+        let ids = session::Entity::find().filter(sessions.clone()).select_only().column(session::Column::Id);
         let ids: Vec<uuid::Uuid> = ids.into_tuple().all(&tx).await?;
-        session::Entity::delete_many().filter(by_token).exec(&tx).await?;
-        let of = |session: Expr, token: Expr| Condition::any().add(session).add(token);
-        let tickets = of(
-            rows::ticket::Column::SessionId.is_in(ids.iter().copied()),
-            rows::ticket::Column::TokenId.eq(token.uuid()),
-        );
-        let entries = of(entry::Column::SessionId.is_in(ids), entry::Column::TokenId.eq(token.uuid()));
+        session::Entity::delete_many().filter(sessions).exec(&tx).await?;
+        let tickets = tickets.or(rows::ticket::Column::SessionId.is_in(ids.iter().copied()));
+        let entries = entries.or(entry::Column::SessionId.is_in(ids));
         forget(&tx, tickets, entries).await?;
         self.revoked(tx).await
     }

@@ -42,10 +42,10 @@ impl Tickets<'_> {
     pub async fn issue(&self, label: &str, user: UserId, shown: Credential) -> Result<Secret<String>, StoreError> {
         let database = &self.store.inner.database;
         let (ticket, hash) = secret::mint("");
-        let (session, token) = match shown {
-            Credential::Session(id) => (Some(id.uuid()), None),
-            Credential::Token(id) => (None, Some(id.uuid())),
-            Credential::Configured => (None, None),
+        let (session, token, configured) = match shown {
+            Credential::Session(id) => (Some(id.uuid()), None, None),
+            Credential::Token(id) => (None, Some(id.uuid()), None),
+            Credential::Configured => (None, None, self.store.inner.configured()),
         };
         let tx = database.write().await?;
         let row = ticket::ActiveModel {
@@ -53,6 +53,7 @@ impl Tickets<'_> {
             user_id: Set(user.uuid()),
             session_id: Set(session),
             token_id: Set(token),
+            configured: Set(configured),
             label: Set(label.to_owned()),
             slug: Set(slug(label).to_owned()),
             expires_at: Set(database.clock(&tx).await? + micros(TICKET)),
@@ -93,6 +94,7 @@ impl Tickets<'_> {
                     user_id: Set(row.user_id),
                     session_id: Set(row.session_id),
                     token_id: Set(row.token_id),
+                    configured: Set(row.configured),
                     label: Set(row.label),
                     slug: Set(row.slug),
                     expires_at: Set(expires_at),

@@ -1,9 +1,10 @@
-//! What a configuration takes from its container, nobody in it has: only the helper, until it is done.
+//! Rights that were taken away are gone: from a container by its configuration, and from whoever signed in with
+//! a token that is not configured any more.
 
 use anyhow::{Result, ensure};
 use reqwest::Method;
 use serde_json::json;
-use steading_tests::{Browser, Settings, Terminal, journey};
+use steading_tests::{Api, Browser, Settings, Terminal, journey};
 
 /// What `/proc/self/status` says of a process without any capability in reach.
 const NONE: &str = "CapInh:0\nCapPrm:0\nCapEff:0\nCapBnd:0\nCapAmb:0";
@@ -40,6 +41,39 @@ async fn a_container_without_capabilities_opens() -> Result<()> {
         api.change(ws.id(), "start").await?;
         let ws = api.until(ws.id(), &["running"]).await?;
         world.says(&ws, SHOW, NONE).await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_configured_token_opened_ends_with_it() -> Result<()> {
+    let configured = |token: &str| format!("[auth]\nadmin_token = \"{token}\"\n");
+    journey(Settings::default().file(&configured("the first one")), async |world| {
+        let base = world.steading.address.clone();
+        let opened = reqwest::Client::new()
+            .post(format!("{base}/session"))
+            .json(&json!({ "token": "the first one" }))
+            .send()
+            .await?;
+        let cookie = opened.headers()["set-cookie"].to_str()?.split(';').next().unwrap_or_default().to_owned();
+        let with_cookie = async || {
+            let request = reqwest::Client::new().get(format!("{base}/v1/me")).header("cookie", &cookie);
+            anyhow::Ok(request.send().await?.status().as_u16())
+        };
+        let with_token = async |token: &str| {
+            anyhow::Ok(Api::new(&base, Some(token)).call(Method::GET, "/me", None).await?.0.as_u16())
+        };
+        // A restart alone signs nobody out.
+        world.steading.stop()?;
+        world.steading.restart()?;
+        ensure!((with_cookie().await?, with_token("the first one").await?) == (200, 200), "signed out by a restart");
+
+        std::fs::write(world.data_dir().join("steading.toml"), configured("another"))?;
+        world.steading.stop()?;
+        world.steading.restart()?;
+        let now = (with_cookie().await?, with_token("the first one").await?, with_token("another").await?);
+        ensure!(now == (401, 401, 200), "the cookie, the old and the new token: {now:?}");
+        Ok(())
     })
     .await
 }

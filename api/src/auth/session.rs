@@ -50,7 +50,8 @@ pub struct NewSession {
     token: Secret<String>,
 }
 
-/// `POST /session {token}`: signs a browser in with an API token. The session ends with the token.
+/// `POST /session {token}`: signs a browser in with an API token or the configured one. The session ends with
+/// the token.
 #[handler]
 pub async fn open(app: Data<&App>, request: &Request, body: Json<NewSession>) -> Result<Response, poem::Error> {
     if is_foreign(request.method(), request.headers()) {
@@ -60,16 +61,16 @@ pub async fn open(app: Data<&App>, request: &Request, body: Json<NewSession>) ->
     }
     let refused = || ApiError::unauthorized("That token cannot sign a person in.");
     let shown = app.token(body.token.reveal().trim()).await?;
-    let (credential, principal) =
+    let (credential, _) =
         shown.filter(|(_, who)| may(who, Action::Enter, Owner::User(who.user))).ok_or_else(refused)?;
-    let cookie = match credential {
-        Credential::Token(token) => {
-            let opened = app.store.sessions().open_by(token, app.config.auth.session_hours).await;
-            let session = opened.map_err(|e| ApiError::from_fault(&e))?.ok_or_else(refused)?;
-            opening(&app, session.reveal())
-        }
-        Credential::Configured | Credential::Session(_) => cookie(&app, principal.user).await?,
+    let (sessions, hours) = (app.store.sessions(), app.config.auth.session_hours);
+    let opened = match credential {
+        Credential::Token(token) => sessions.open_by(token, hours).await,
+        Credential::Configured => sessions.open_by_configured(hours).await,
+        Credential::Session(_) => return Err(refused().into()),
     };
+    let session = opened.map_err(|e| ApiError::from_fault(&e))?.ok_or_else(refused)?;
+    let cookie = opening(&app, session.reveal());
     Ok(Response::builder().status(StatusCode::NO_CONTENT).header(SET_COOKIE, cookie).finish())
 }
 

@@ -81,6 +81,8 @@ pub async fn run(args: ServerArgs, role: Role) -> Result<(), CliError> {
         let control = role.control.then(|| App::new(config.clone(), store.clone(), runtime.clone()));
         let gateway = role.gateway.then(|| Arc::new(Gateway::new(config.clone(), store.routes(), runtime)));
         if let Some(app) = &control {
+            // What the configured token opened ends with it: this is the process that answers for it.
+            store.sessions().end_replaced().await.map_err(|e| CliError::fault(Kind::Server, &e))?;
             leave_local_file(&store, app, &config, listening.address).await?;
             announce(app).await?;
         }

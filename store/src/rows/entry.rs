@@ -12,6 +12,8 @@ pub(crate) struct Model {
     pub(crate) session_id: Option<Uuid>,
     /// The API token that made it and ends it, where no session did.
     pub(crate) token_id: Option<Uuid>,
+    /// The configured token that made it and ends it, by its mark.
+    pub(crate) configured: Option<String>,
     pub(crate) label: String,
     /// The workspace's name, as the label has it.
     pub(crate) slug: String,

@@ -10,6 +10,8 @@ pub(crate) struct Model {
     pub(crate) user_id: Uuid,
     /// The API token that opened it and ends it.
     pub(crate) token_id: Option<Uuid>,
+    /// The configured token that opened it and ends it, by its mark.
+    pub(crate) configured: Option<String>,
     #[sea_orm(unique)]
     pub(crate) hash: String,
     pub(crate) created_at: i64,

@@ -11,6 +11,8 @@ pub(crate) struct Model {
     pub(crate) session_id: Option<Uuid>,
     /// The API token that asked for it, where no session did.
     pub(crate) token_id: Option<Uuid>,
+    /// The configured token that asked for it, by its mark.
+    pub(crate) configured: Option<String>,
     pub(crate) label: String,
     /// The workspace's name, as the label has it.
     pub(crate) slug: String,

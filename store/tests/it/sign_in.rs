@@ -18,6 +18,7 @@ on_each_database!(
     a_ticket_works_once_at_its_host,
     an_entry_ends_with_its_session,
     what_a_token_opened_ends_with_it,
+    what_the_configured_token_opened_ends_when_it_is_replaced,
     signing_out_everywhere_spares_tokens_and_others,
     what_has_expired_is_forgotten,
 );
@@ -164,6 +165,47 @@ async fn what_a_token_opened_ends_with_it(world: &World) {
     assert!(sessions.open_by(id, 720).await.unwrap().is_none(), "it opens nothing any more");
     assert!(sessions.find(spared.reveal()).await.unwrap().is_some());
     assert!(tickets.entry(spared_entry.reveal(), "quiet-fox").await.unwrap().is_some());
+}
+
+async fn what_the_configured_token_opened_ends_when_it_is_replaced(world: &World) {
+    let with = async |token: &str| {
+        let mut config = world.config.clone();
+        config.auth.admin_token = Secret::new(token.into());
+        Store::open(&config).await.unwrap()
+    };
+    assert!(world.store.sessions().open_by_configured(1).await.unwrap().is_none(), "none is configured");
+    for next in ["another", ""] {
+        let store = with("the first").await;
+        let (sessions, tickets, admin) = (store.sessions(), store.tickets(), store.users().admin());
+        let (id, _) = store.tokens().create(admin, "ci", Scope::All, None).await.unwrap();
+        let enter = async |shown| {
+            let ticket = tickets.issue("quiet-fox", admin, shown).await.unwrap();
+            tickets.redeem(ticket.reveal(), "quiet-fox").await.unwrap().unwrap()
+        };
+        let cookie = sessions.open_by_configured(1).await.unwrap().unwrap();
+        let (session, who) = sessions.find(cookie.reveal()).await.unwrap().unwrap();
+        assert_eq!((who.user, who.scope), (admin, Scope::All));
+        let spared = [sessions.open(admin, 1).await.unwrap(), sessions.open_by(id, 1).await.unwrap().unwrap()];
+        let entries = [enter(Credential::Configured).await, enter(Credential::Session(session)).await];
+        let spared_entry = enter(Credential::Token(id)).await;
+        let pending = tickets.issue("quiet-fox", admin, Credential::Configured).await.unwrap();
+
+        // The same one once more: a restart signs nobody out.
+        with("the first").await.sessions().end_replaced().await.unwrap();
+        assert!(sessions.find(cookie.reveal()).await.unwrap().is_some());
+        assert!(tickets.entry(entries[0].reveal(), "quiet-fox").await.unwrap().is_some());
+
+        with(next).await.sessions().end_replaced().await.unwrap();
+        assert!(sessions.find(cookie.reveal()).await.unwrap().is_none());
+        for entry in entries {
+            assert!(tickets.entry(entry.reveal(), "quiet-fox").await.unwrap().is_none());
+        }
+        assert!(tickets.redeem(pending.reveal(), "quiet-fox").await.unwrap().is_none());
+        for spared in spared {
+            assert!(sessions.find(spared.reveal()).await.unwrap().is_some());
+        }
+        assert!(tickets.entry(spared_entry.reveal(), "quiet-fox").await.unwrap().is_some());
+    }
 }
 
 async fn signing_out_everywhere_spares_tokens_and_others(world: &World) {
