@@ -104,7 +104,7 @@ impl Store {
         let store = Self { inner: Arc::new(inner) };
         let newest = feed::newest(&store.inner.database).await?;
         tokio::spawn(feed::tail(Arc::downgrade(&store.inner), newest));
-        tokio::spawn(prune::regularly(Arc::downgrade(&store.inner)));
+        tokio::spawn(prune::regularly(Arc::downgrade(&store.inner), prune::EVERY));
         Ok(store)
     }
 

@@ -12,7 +12,8 @@ use crate::rows::{bell, entry, idempotency, inquiry, link, session, ticket, tomb
 use crate::sessions::micros;
 use crate::{Inner, Store, events, feed};
 
-const EVERY: Duration = Duration::from_secs(120);
+/// From one time to the next.
+pub(crate) const EVERY: Duration = Duration::from_secs(120);
 
 impl Store {
     /// Forgets expired sign-ins, answers, questions, deletions and rings, jobs that were done, what is too old in
@@ -53,12 +54,41 @@ impl Store {
 }
 
 /// Prunes for as long as the store is in use.
-pub(crate) async fn regularly(store: Weak<Inner>) {
+pub(crate) async fn regularly(store: Weak<Inner>, every: Duration) {
     loop {
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(every).await;
         let Some(inner) = store.upgrade() else { return };
         if let Err(error) = (Store { inner }).prune().await {
             tracing::warn!(error = %steading_core::report::chain(&error), "what has expired could not be forgotten yet");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use steading_core::config::Config;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_goes_on_by_itself_until_the_store_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.server.data_dir = folder.path().to_path_buf();
+        let store = Store::open(&config).await.unwrap();
+        let pruning = tokio::spawn(regularly(Arc::downgrade(&store.inner), Duration::from_millis(5)));
+        for _ in 0..2 {
+            store.sessions().open(store.users().admin(), 0).await.unwrap();
+            let forgotten = async {
+                while session::Entity::find().one(&store.inner.database.reader).await.unwrap().is_some() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(30), forgotten).await.unwrap();
+        }
+        drop(store);
+        tokio::time::timeout(Duration::from_secs(30), pruning).await.unwrap().unwrap();
     }
 }

@@ -11,6 +11,7 @@ mod feed;
 mod full;
 mod leases;
 mod logs;
+mod prune;
 mod queue;
 mod sign_in;
 mod workspaces;
