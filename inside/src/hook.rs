@@ -16,8 +16,8 @@ use std::time::Duration;
 /// Exit status when whoever read our output is gone: as if SIGPIPE had ended us.
 const UNREAD: u8 = 141;
 
-const RUN: &[Opt] =
-    &[Opt::Value("key"), Opt::Value("timeout"), Opt::Value("from"), Opt::Flag("again"), Opt::Flag("detach")];
+const RUN: &[Opt] = &[Opt::Value("key"), Opt::Value("timeout"), Opt::Flag("again"), Opt::Flag("detach")];
+const FOLLOW: &[Opt] = &[Opt::Value("from"), Opt::Flag("alone")];
 const KILL: &[Opt] = &[Opt::Value("grace")];
 
 /// `hook run | follow | status | kill`
@@ -26,9 +26,9 @@ pub fn command(place: &Place, mut words: Vec<OsString>) -> Result<u8> {
     match verb.to_str() {
         Some("run") => run(place, words),
         Some("follow") => {
-            let args = Args::parse(words, &[&[Opt::Value("from")]])?;
+            let args = Args::parse(words, &[FOLLOW])?;
             let job = Job::new(place, "hooks", &args.word("key")?)?;
-            follow(&job, args.number("from")?.unwrap_or(0))
+            follow(&job, &args)
         }
         Some("status") => status(&Job::new(place, "hooks", &Args::parse(words, &[])?.word("key")?)?),
         Some("kill") => {
@@ -42,9 +42,9 @@ pub fn command(place: &Place, mut words: Vec<OsString>) -> Result<u8> {
 }
 
 fn run(place: &Place, words: Vec<OsString>) -> Result<u8> {
-    let args = Args::parse(words, &[launch::OPTIONS, RUN])?;
+    let args = Args::parse(words, &[launch::OPTIONS, RUN, FOLLOW])?;
     args.no_words()?;
-    let from = args.number("from")?.unwrap_or(0);
+    args.number("from")?;
     let job = Job::new(place, "hooks", &args.needed("key")?)?;
     let argv = argv(&args.tail)?;
     {
@@ -58,7 +58,7 @@ fn run(place: &Place, words: Vec<OsString>) -> Result<u8> {
             start(place, &job, &args, &argv)?;
         }
     }
-    if args.has("detach") { status(&job) } else { follow(&job, from) }
+    if args.has("detach") { status(&job) } else { follow(&job, &args) }
 }
 
 /// `--shell TEXT`, or the words of a command.
@@ -85,8 +85,11 @@ fn start(place: &Place, job: &Job, args: &Args, argv: &[OsString]) -> Result<()>
     start_runner(runner)
 }
 
-/// Prints the output from an offset on, until the end, and returns how it ended.
-fn follow(job: &Job, from: u64) -> Result<u8> {
+/// Prints the output from an offset on, until the end, and returns how it ended. `--alone` takes over from
+/// whoever followed so before: an engine tells nobody in here that the other end is gone.
+fn follow(job: &Job, args: &Args) -> Result<u8> {
+    let from = args.number("from")?.unwrap_or(0);
+    let turn = if args.has("alone") { job.take_over()? } else { None };
     let mut out = std::io::stdout().lock();
     let mut log: Option<File> = None;
     let mut pause = Duration::from_millis(1);
@@ -115,7 +118,9 @@ fn follow(job: &Job, from: u64) -> Result<u8> {
                 say("hook-interrupted: hook was interrupted");
                 return Ok(INTERRUPTED);
             }
-            State::Running(_) if unread(&out) => return Ok(UNREAD),
+            State::Running(_) if unread(&out) || turn.as_ref().is_some_and(|turn| job.follower() != *turn) => {
+                return Ok(UNREAD);
+            }
             State::Running(_) => std::thread::sleep(pause),
         }
         pause = (pause * 2).min(Duration::from_millis(50));

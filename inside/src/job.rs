@@ -7,6 +7,7 @@
 //! exit.json  {"code", "signal", "timed_out", "ended_at"}: written whole, when the command has ended
 //! *.room     what the two will be written into, taken before the command starts: it may fill the disk
 //! log        its output
+//! follower   who follows it alone: whoever wrote this last
 //! ```
 //!
 //! A run without an end whose lock is free was interrupted: the container was stopped, or somebody killed the runner.
@@ -114,6 +115,25 @@ impl Job {
     /// Its output.
     pub fn log(&self) -> PathBuf {
         self.folder.join("log")
+    }
+
+    /// Has whoever followed it alone before leave; what names us in their place. `None` if it never started.
+    pub fn take_over(&self) -> Result<Option<String>> {
+        if !self.folder.exists() {
+            return Ok(None);
+        }
+        let turn = format!("{} {}", std::process::id(), process::now_ms());
+        write_whole(&self.follower_file(), turn.as_bytes(), 0o644)?;
+        Ok(Some(turn))
+    }
+
+    /// Who follows it alone; empty if nobody ever did.
+    pub fn follower(&self) -> String {
+        fs::read_to_string(self.follower_file()).unwrap_or_default()
+    }
+
+    fn follower_file(&self) -> PathBuf {
+        self.folder.join("follower")
     }
 
     /// Holds off everybody else who wants to start it, until the file is dropped.

@@ -55,6 +55,28 @@ fn output_is_followed_as_it_comes() {
 }
 
 #[test]
+fn who_follows_alone_takes_over_from_the_last_one() {
+    let world = World::new();
+    let over = world.path("over");
+    let script = format!("echo first; until [ -e {} ]; do sleep 0.01; done; echo last; exit 3", over.display());
+    let mut gone = world.hook("k", &["--alone"], &script).stdout(Stdio::piped()).spawn().unwrap();
+    eventually("it runs", || world.json(&["hook", "status", "k"])["bytes"] == 6);
+    let beside = world.inside(&["hook", "follow", "k"]).stdout(Stdio::piped()).spawn().unwrap();
+    let next = world.inside(&["hook", "follow", "k", "--from", "6", "--alone"]).stdout(Stdio::piped()).spawn().unwrap();
+    eventually("the last one left", || gone.try_wait().unwrap().is_some());
+    assert_eq!(gone.wait().unwrap().code(), Some(141));
+    assert_eq!(world.json(&["hook", "status", "k"])["state"], "running");
+    std::fs::write(over, "").unwrap();
+    for (follower, said) in [(next, "last\n"), (beside, "first\nlast\n")] {
+        let output = follower.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(3), said.to_owned()));
+    }
+    let late = world.run(&["hook", "follow", "k", "--alone"]);
+    assert_eq!((late.status.code(), text(&late.stdout)), (Some(3), "first\nlast\n".to_owned()));
+    assert_eq!(world.run(&["hook", "follow", "other", "--alone"]).status.code(), Some(69));
+}
+
+#[test]
 fn a_hook_outlives_the_caller_that_started_it() {
     let world = World::new();
     let script = format!("sleep 0.4; echo ended; echo x >> {}", world.path("count").display());
