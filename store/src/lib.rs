@@ -42,7 +42,7 @@ pub use idempotency::{Begun, Claim, Idempotency};
 pub use inquiries::{Inquiries, Waited};
 pub use leases::{Lease, Leases};
 pub use links::Links;
-pub use logs::{LogStore, Logs};
+pub use logs::{Follower, LogStore, Logs};
 pub use ports::Ports;
 pub use prebuilds::Prebuilds;
 pub use queue::{Jobs, Turn};

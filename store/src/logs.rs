@@ -31,6 +31,8 @@ pub trait LogStore: Send + Sync {
     fn tail(&self, id: WorkspaceId, after_seq: u64) -> BoxStream<'static, LogLine>;
     /// Returns once everything that was written so far can be read.
     async fn flush(&self, id: WorkspaceId) -> Result<(), StoreError>;
+    /// The right to follow what goes on by itself, unless somebody has it.
+    async fn follower(&self, id: WorkspaceId) -> Result<Option<Follower>, StoreError>;
     /// How far a source is in the log.
     async fn upto(&self, id: WorkspaceId, source: &str) -> Result<Option<u64>, StoreError>;
     /// The workspaces of which there is output.
@@ -38,6 +40,11 @@ pub trait LogStore: Send + Sync {
     /// Forgets a workspace's output.
     async fn remove(&self, id: WorkspaceId) -> Result<(), StoreError>;
 }
+
+/// The right to pass on the output of what goes on by itself in a workspace, so that each line of it comes into
+/// the log once. One process at a time has it, and it ends with that process at the latest.
+#[derive(Debug)]
+pub struct Follower(#[expect(dead_code, reason = "it is held, and its lock with it")] std::fs::File);
 
 /// The output of steps.
 #[derive(Clone)]
@@ -77,6 +84,13 @@ impl Logs {
     /// Returns once everything that this process wrote so far can be read.
     pub async fn flush(&self, id: WorkspaceId) -> Result<(), StoreError> {
         self.0.flush(id).await
+    }
+
+    /// The right to follow what goes on by itself in a workspace; `None` while somebody else has it, in this
+    /// process or in another one that shares the data folder. [`Logs::flush`] before giving it up: who comes
+    /// next goes on after what can be read.
+    pub async fn follower(&self, id: WorkspaceId) -> Result<Option<Follower>, StoreError> {
+        self.0.follower(id).await
     }
 
     /// How many bytes of a source are in the log, as its newest [`steading_core::log::Mark`] says; `None`

@@ -18,11 +18,11 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::account::Owner;
 
-/// So many hooks that stay are followed at once.
+/// The hooks that stay of so many workspaces are followed at once.
 const STAYING: usize = 256;
-
 /// So many questions are looked into at once.
 const QUESTIONS: usize = 256;
+
 /// What a job may touch. One for each process.
 pub(crate) struct Context {
     pub(crate) config: Arc<Config>,
@@ -40,7 +40,7 @@ pub(crate) struct Context {
     pub(crate) builds: Semaphore,
     /// Resolving for questions, each of which somebody waits for.
     pub(crate) questions: Semaphore,
-    /// Hooks that stay, each of which holds a connection to the engine for as long as it is followed.
+    /// Workspaces with hooks that stay, each of which holds connections to the engine for as long as it is followed.
     pub(crate) staying: Arc<Semaphore>,
     /// Rung when something may have come to be of no use.
     pub(crate) untidy: Notify,
@@ -48,6 +48,8 @@ pub(crate) struct Context {
     owners: Mutex<HashMap<String, Owner>>,
     driven: Mutex<HashMap<WorkspaceId, Arc<AtomicBool>>>,
     handed: Mutex<HashMap<WorkspaceId, Handing>>,
+    /// Starts of containers in which no hook is left to follow.
+    quiet: Mutex<HashMap<WorkspaceId, DateTime<Utc>>>,
 }
 
 /// The start of a container that was handed credentials, and for how many repositories.
@@ -68,6 +70,7 @@ impl Context {
             owners: Mutex::default(),
             driven: Mutex::default(),
             handed: Mutex::default(),
+            quiet: Mutex::default(),
             config,
             store,
             runtime,
@@ -108,6 +111,15 @@ impl Context {
 
     pub(crate) fn remember_handing(&self, id: WorkspaceId, handing: Handing) {
         learn(&self.handed, id, handing);
+    }
+
+    /// Whether no hook is left to follow in this start of a container, as was seen before.
+    pub(crate) fn is_quiet(&self, id: WorkspaceId, started_at: DateTime<Utc>) -> bool {
+        self.quiet.lock().unwrap_or_else(PoisonError::into_inner).get(&id) == Some(&started_at)
+    }
+
+    pub(crate) fn fell_quiet(&self, id: WorkspaceId, started_at: DateTime<Utc>) {
+        learn(&self.quiet, id, started_at);
     }
 
     /// The variables of this process that configurations may read.

@@ -5,10 +5,12 @@
 #[path = "world/world.rs"]
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use steading_core::{Desired, Phase, WorkspaceId};
-use steading_worker::Rest;
+use steading_store::Store;
+use steading_worker::{Rest, Worker};
 use world::World;
 
 async fn opened(world: &World, name: &str, configuration: &str) -> WorkspaceId {
@@ -87,6 +89,95 @@ async fn a_server_that_stays_holds_up_nothing() {
     world.store.workspaces().want(id, Desired::Running).await.unwrap();
     world.settle(id).await;
     assert_eq!(world.hooks(id).iter().filter(|hook| *hook == "echo a stay").count(), 2);
+}
+
+/// Drives a workspace in a process of its own, and lets that die.
+async fn driven_by_one_that_dies(world: &World, id: WorkspaceId) {
+    let (config, fake) = (world.config.clone(), world.fake.clone());
+    let process = move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let store = Store::open(&config).await.unwrap();
+            let worker = Worker::new(config, store.clone(), Arc::new(fake)).unwrap();
+            assert_eq!(worker.drive(id).await.unwrap(), Rest::Settled(Phase::Running));
+            store.logs().flush(id).await.unwrap();
+        });
+    };
+    tokio::task::spawn_blocking(process).await.unwrap();
+}
+
+/// Waits until a hook's log is this.
+async fn log_comes_to(world: &World, id: WorkspaceId, expected: &[&str]) {
+    let log = async || world.log(id, "hook:postStartCommand").await;
+    let equal = async {
+        while log().await != expected {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let equal = tokio::time::timeout(Duration::from_secs(10), equal).await;
+    assert!(equal.is_ok(), "{:?}", log().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_server_that_stays_goes_on_after_a_restart() {
+    let world = World::new().await;
+    let id = world.workspace(&world.configured("r", r#"{"image": "debian", "postStartCommand": "echo stay"}"#)).await;
+    let prints = |text: &str| world.helper.lock().unwrap().more.send_modify(|more| more.push_str(text));
+    driven_by_one_that_dies(&world, id).await;
+    let mut expected = vec!["$ echo stay", "ran echo stay"];
+    log_comes_to(&world, id, &expected).await;
+
+    prints("while nobody was there\n");
+    driven_by_one_that_dies(&world, id).await;
+    prints("and again\nin the middle of a li");
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    expected.extend(["while nobody was there", "and again"]);
+    log_comes_to(&world, id, &expected).await;
+    // However many look, one of them follows.
+    for worker in [&world.another_worker(), &world.worker, &world.another_worker()] {
+        assert_eq!(world.settle_by(worker, id).await, Rest::Settled(Phase::Running));
+    }
+    prints("ne\nthe end\n");
+    expected.extend(["in the middle of a line", "the end"]);
+    log_comes_to(&world, id, &expected).await;
+
+    // Its end is told once, and then there is nothing left to look for.
+    world.helper.lock().unwrap().over.send_replace(true);
+    let ends =
+        async || world.story(id).await.into_iter().filter(|line| line == "postStartCommand ended with 3").count();
+    let told = async {
+        while ends().await == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+    for _ in 0..2 {
+        world.settle(id).await;
+        driven_by_one_that_dies(&world, id).await;
+    }
+    let calls = world.helper.lock().unwrap().calls.len();
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    assert_eq!(world.helper.lock().unwrap().calls.len(), calls, "it was asked for once more");
+    log_comes_to(&world, id, &expected).await;
+    assert_eq!((ends().await, world.hooks(id).len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_said_and_how_it_ended_while_nobody_was_there_is_told() {
+    let world = World::new().await;
+    let id = world.workspace(&world.configured("r", r#"{"image": "debian", "postStartCommand": "echo stay"}"#)).await;
+    driven_by_one_that_dies(&world, id).await;
+    world.helper.lock().unwrap().more.send_replace("my last words\n".to_owned());
+    world.helper.lock().unwrap().over.send_replace(true);
+    assert_eq!(world.settle(id).await, Rest::Settled(Phase::Running));
+    log_comes_to(&world, id, &["$ echo stay", "ran echo stay", "my last words"]).await;
+    let told = async {
+        while world.story(id).await.last().is_none_or(|line| line != "postStartCommand ended with 3") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
+    assert_eq!(world.hooks(id), ["echo stay"]);
 }
 
 #[tokio::test]

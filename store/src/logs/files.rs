@@ -1,6 +1,7 @@
 //! Logs as files: `{data_dir}/logs/<workspace>/<first line>.log`.
 
 use std::collections::HashMap;
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -13,9 +14,11 @@ use steading_core::log::{LogLine, LogSink, Silent};
 
 use super::tail::Cursor;
 use super::writer::{self, Log, Sink};
-use super::{LogStore, segment};
+use super::{Follower, LogStore, segment};
 use crate::error::StoreError;
 
+/// Locked by whoever follows what goes on by itself in the workspace; the kernel lets go when it dies.
+const FOLLOWER: &str = "follower";
 /// How often a reader looks for what other processes wrote.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -110,6 +113,23 @@ impl LogStore for Files {
     async fn flush(&self, id: WorkspaceId) -> Result<(), StoreError> {
         self.log(id).flush().await;
         Ok(())
+    }
+
+    async fn follower(&self, id: WorkspaceId) -> Result<Option<Follower>, StoreError> {
+        let path = self.folder(id).join(FOLLOWER);
+        let claimed = tokio::task::spawn_blocking(move || -> std::io::Result<Option<File>> {
+            let file = match File::options().create(true).truncate(false).write(true).open(path) {
+                // Nothing is there to go on with.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                file => file?,
+            };
+            match file.try_lock() {
+                Ok(()) => Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => Ok(None),
+                Err(TryLockError::Error(error)) => Err(error),
+            }
+        });
+        Ok(claimed.await.map_err(StoreError::unavailable)??.map(Follower))
     }
 
     async fn upto(&self, id: WorkspaceId, source: &str) -> Result<Option<u64>, StoreError> {

@@ -149,6 +149,7 @@ async fn install(
             title: format!("Installing the extension {id}"),
             options,
             argv: commandline(ide, id),
+            begins: true,
         };
         let ended = journey.turn.aside(command.follow(true)).await.in_step("extensions")?;
         let why = match ended.end {

@@ -24,7 +24,7 @@ use crate::inside::{self, Call};
 use crate::output;
 
 pub(super) mod command;
-mod stay;
+pub(super) mod stay;
 mod transcript;
 
 /// A hook that may stay and is still there after this time stays.
@@ -70,7 +70,7 @@ pub(super) async fn run(journey: &mut Journey<'_>, upto: Stage, seen: &Observed)
         Stage::PostStart => vec![Stage::PostStart],
         _ => stages.filter(|stage| Some(*stage) > done).collect(),
     };
-    let may_stay = upto == Stage::PostStart && merged.wait_for < Some(Stage::PostStart);
+    let may_stay = upto == Stage::PostStart && may_stay(&merged);
     let run = Run { spec, instance, may_stay };
     let mut followed = false;
     for stage in missing {
@@ -115,9 +115,7 @@ async fn rest(
         return Ok(Done { changes, events });
     }
     journey.record(changes, events).await?;
-    for following in staying {
-        following.leave(journey.context, journey.id(), journey.log.clone());
-    }
+    stay::leave(journey, staying).await;
     Ok(Done::default())
 }
 
@@ -154,6 +152,11 @@ pub(super) fn empty_after(
         changes.extend(fact(instance, started_at, Stage::PostStart));
     }
     changes
+}
+
+/// Whether nobody waits for postStartCommand, so that it may be a server that never ends.
+fn may_stay(merged: &Merged) -> bool {
+    merged.wait_for < Some(Stage::PostStart)
 }
 
 fn hooks_of(merged: &Merged, stage: Stage, moment: &str) -> Vec<Hook> {
@@ -223,27 +226,11 @@ async fn attempt(journey: &mut Journey<'_>, hook: &Hook, run: &Run, again: bool)
         journey.record(Vec::new(), vec![started(hook)]).await?;
     }
     let minutes = journey.context.config.workspace.hook_minutes;
-    let mut options = Call::default().for_people(&run.spec, &run.spec.workspace_folder);
-    if !run.may_stay {
-        options = options.words(&["--timeout", &(u64::from(minutes) * 60).to_string()]);
-    }
-    let commands = hook.command.singles().into_iter().enumerate();
-    let commands = commands.map(|(position, (name, single))| Command {
-        runtime: journey.context.runtime.clone(),
-        store: journey.context.store.clone(),
-        log: journey.log.clone(),
-        id: journey.id(),
-        key: hook.key(position),
-        source: source(&run.instance, &hook.key(position)),
-        stream: hook.stream(),
-        title: format!("$ {}", text(&name, &single).chars().take(500).collect::<String>()),
-        options: options.clone(),
-        argv: single.argv(),
-    });
     // Several commands of one hook run side by side, and all are waited for.
-    let all = try_join_all(commands.map(|command| command.follow(again)).collect::<Vec<_>>());
+    let all = commands(journey, hook, run, true).into_iter().map(|command| command.follow(again));
+    let all = try_join_all(all.collect::<Vec<_>>());
     let ended = if run.may_stay {
-        let mut following = Following::begin(hook.clone(), all);
+        let mut following = Following::begin(hook.clone(), true, all);
         match journey.turn.aside(tokio::time::timeout(SHORT, following.ended())).await {
             Ok(ended) => ended,
             Err(_) => return Ok(Outcome::Stays(following)),
@@ -260,6 +247,30 @@ async fn attempt(journey: &mut Journey<'_>, hook: &Hook, run: &Run, again: bool)
     let worst = worst_of(ended);
     let finished = finished(hook, worst.as_ref());
     Ok(Outcome::Ended(finished, worst.map(|ended| failure(hook, ended, minutes))))
+}
+
+/// The commands of a hook, which run side by side.
+fn commands(journey: &Journey<'_>, hook: &Hook, run: &Run, begins: bool) -> Vec<Command> {
+    let mut options = Call::default().for_people(&run.spec, &run.spec.workspace_folder);
+    if !run.may_stay {
+        let minutes = u64::from(journey.context.config.workspace.hook_minutes);
+        options = options.words(&["--timeout", &(minutes * 60).to_string()]);
+    }
+    let each = hook.command.singles().into_iter().enumerate();
+    each.map(|(position, (name, single))| Command {
+        runtime: journey.context.runtime.clone(),
+        store: journey.context.store.clone(),
+        log: journey.log.clone(),
+        id: journey.id(),
+        key: hook.key(position),
+        source: source(&run.instance, &hook.key(position)),
+        stream: hook.stream(),
+        title: format!("$ {}", text(&name, &single).chars().take(500).collect::<String>()),
+        options: options.clone(),
+        argv: single.argv(),
+        begins,
+    })
+    .collect()
 }
 
 /// The first of a hook's commands that did not succeed.

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::failed::circling;
+use super::hooks::stay;
 use super::{Rest, credential, retry, step};
 use crate::account::Owner;
 use crate::context::{Context, Driving, Handing};
@@ -216,6 +217,9 @@ impl<'a> Journey<'a> {
             Step::Settle(phase) => {
                 if !self.rest(phase).await? {
                     return Ok(None);
+                }
+                if phase == Phase::Running {
+                    stay::resume(self, &seen).await;
                 }
                 // Our own doings stir, too; a look tells them from a container that died.
                 if self.driving.take_stirred() {

@@ -26,6 +26,8 @@ pub struct Helper {
     pub calls: Vec<Exec>,
     /// Hooks that stay end now, with exit code 3.
     pub over: watch::Sender<bool>,
+    /// What hooks that stay have printed after their first line.
+    pub more: watch::Sender<String>,
 }
 
 /// Makes it answer in every container of the fake.
@@ -54,6 +56,10 @@ impl Helper {
         let words: Vec<&str> = exec.command.iter().map(String::as_str).collect();
         match words.as_slice() {
             [BINARY, "hook", "run", ..] => Some(self.run(containers, id, exec)),
+            [BINARY, "hook", "follow", key, ..] => {
+                let command = containers.file(id, &memory(key));
+                Some(command.map_or(Answer::exit(69), |command| self.told(&command, exec)))
+            }
             [BINARY, "hook", "status", key] => {
                 Some(Answer::text(self.status(containers.file(id, &memory(key)).as_deref()).to_string()))
             }
@@ -94,7 +100,19 @@ impl Helper {
         if exec.command.iter().any(|word| word == "--detach") {
             return Answer::text(status.to_string());
         }
-        let output = format!("ran {command}\n");
+        self.told(&command, exec)
+    }
+
+    /// All that a command has printed.
+    fn output(&self, command: &str) -> String {
+        let more = if command.contains("stay") { self.more.borrow().clone() } else { String::new() };
+        format!("ran {command}\n{more}")
+    }
+
+    /// The output of a command that has ended, and how it did.
+    fn told(&self, command: &str, exec: &Exec) -> Answer {
+        let status = self.status(Some(command));
+        let output = self.output(command);
         let from = value(exec, "--from").map_or(0, |from| from.parse().unwrap());
         let stdout = output.get(from..).unwrap_or_default().to_owned();
         if status["state"] == "lost" {
@@ -107,7 +125,9 @@ impl Helper {
     fn status(&self, command: Option<&str>) -> Value {
         let Some(command) = command else { return json!({"state": "absent", "exit": null, "timed_out": false}) };
         let exit = command.split_once("exit ").and_then(|(_, code)| code.trim().parse().ok());
-        let done = |exit: i64, timed_out: bool| json!({"state": "done", "exit": exit, "timed_out": timed_out});
+        let bytes = self.output(command).len();
+        let done =
+            |exit: i64, timed_out: bool| json!({"state": "done", "exit": exit, "timed_out": timed_out, "bytes": bytes});
         match command {
             installer if installer.contains("missing") => done(1, false),
             installer if installer.contains("silent") => done(124, true),
@@ -119,21 +139,44 @@ impl Helper {
         }
     }
 
-    /// A hook that stays prints one line and goes on.
+    /// A hook that stays prints what it is told to, and goes on.
     fn stream(&mut self, containers: &Fake, id: WorkspaceId, exec: &Exec) -> Option<Process> {
-        let is_run = exec.command.get(1..3).is_some_and(|words| words == ["hook", "run"]);
-        let follows = is_run && exec.command.iter().all(|word| word != "--detach");
-        if !follows || !exec.command.last()?.contains("stay") || *self.over.borrow() {
+        let words: Vec<&str> = exec.command.iter().map(String::as_str).collect();
+        let follows = match words.as_slice() {
+            [_, "hook", "run", ..] => !words.contains(&"--detach") && words.last()?.contains("stay"),
+            [_, "hook", "follow", key, ..] => containers.file(id, &memory(key))?.contains("stay"),
+            _ => false,
+        };
+        if !follows || *self.over.borrow() {
             return None;
         }
         self.calls.push(exec.clone());
-        let command = self.begin(containers, id, exec);
-        let from = value(exec, "--from").map_or(0, |from| from.parse().unwrap());
-        let line = format!("ran {command}\n").get(from..).unwrap_or_default().to_owned();
-        let mut over = self.over.subscribe();
-        let end = stream::once(async move { over.wait_for(|over| *over).await.map(drop).unwrap_or_default() });
-        let line = stream::iter([Ok(Chunk::Stdout(line.into()))]);
-        let output = line.chain(end.filter_map(async |()| None::<io::Result<Chunk>>));
+        let command = match words[2] {
+            "run" => self.begin(containers, id, exec),
+            _ => containers.file(id, &memory(words[3]))?,
+        };
+        let at = value(exec, "--from").map_or(0, |from| from.parse().unwrap());
+        let (over, more) = (self.over.subscribe(), self.more.subscribe());
+        let output = stream::unfold((over, more, at), move |(mut over, mut more, at)| {
+            let first = format!("ran {command}\n");
+            async move {
+                loop {
+                    let text = first.clone() + &more.borrow_and_update();
+                    if let Some(new @ [_, ..]) = text.as_bytes().get(at..) {
+                        let new: io::Result<Chunk> = Ok(Chunk::Stdout(new.to_vec().into()));
+                        return Some((new, (over, more, text.len())));
+                    }
+                    tokio::select! {
+                        ended = over.wait_for(|over| *over) => ended.map(drop).ok()?,
+                        changed = more.changed() => {
+                            changed.ok()?;
+                            continue;
+                        }
+                    }
+                    return None;
+                }
+            }
+        });
         Some(Process { stdin: None, output: output.boxed(), control: Box::new(Three) })
     }
 }

@@ -46,6 +46,15 @@ pub(in crate::engine) struct Ended {
     pub(in crate::engine) last: String,
 }
 
+/// What of a command is left to follow.
+pub(super) struct Left {
+    pub(super) runs: bool,
+    /// It runs, or has ended by itself.
+    pub(super) is_there: bool,
+    /// It has ended and printed what the log does not have.
+    pub(super) is_missing: bool,
+}
+
 /// One command of a hook.
 pub(in crate::engine) struct Command {
     pub(in crate::engine) runtime: Arc<dyn Runtime>,
@@ -64,6 +73,18 @@ pub(in crate::engine) struct Command {
     pub(in crate::engine) options: Call,
     /// What runs.
     pub(in crate::engine) argv: Vec<String>,
+    /// Whether it is started where it was not yet.
+    pub(in crate::engine) begins: bool,
+}
+
+/// What the helper knows of a command.
+struct Known {
+    /// `absent`, `running`, `done` or `lost`.
+    state: String,
+    /// How much it has printed.
+    bytes: u64,
+    /// How much of that the log has.
+    upto: Option<u64>,
 }
 
 impl Command {
@@ -77,9 +98,7 @@ impl Command {
         }
         loop {
             let from = transcript.reopen().to_string();
-            let call = Call::new(&["hook", "run", "--key", &self.key, "--again", "--from", &from]);
-            let call = call.and(self.options.clone()).running(self.argv.clone());
-            let process = inside::call(self.runtime.as_ref(), self.id, call).await?;
+            let process = inside::call(self.runtime.as_ref(), self.id, self.call(&from)).await?;
             let exit = listen(process, &mut transcript).await?;
             if exit == 0 {
                 return Ok(Ended { end: End::SUCCESS, last: transcript.close() });
@@ -103,18 +122,42 @@ impl Command {
         }
     }
 
+    fn call(&self, from: &str) -> Call {
+        if !self.begins {
+            return Call::new(&["hook", "follow", &self.key, "--alone", "--from", from]);
+        }
+        let call = Call::new(&["hook", "run", "--key", &self.key, "--again", "--alone", "--from", from]);
+        call.and(self.options.clone()).running(self.argv.clone())
+    }
+
     /// How much of its output the log has; `None` if it begins, or begins anew.
     async fn known(&self) -> Result<Option<u64>> {
+        let known = self.look().await?;
+        Ok(match known.state.as_str() {
+            "running" | "done" => known.upto,
+            // Its title may be there already.
+            _ => known.upto.filter(|upto| *upto == 0),
+        })
+    }
+
+    async fn look(&self) -> Result<Known> {
         let told = inside::ask(self.runtime.as_ref(), self.id, &["hook", "status", &self.key]).await?;
+        let told = told.unwrap_or_default();
         let upto = self.store.logs().upto(self.id, &self.source).await.unwrap_or_else(|error| {
             tracing::warn!(workspace.id = %self.id, error = %steading_core::report::chain(&error), "the log cannot be read");
             None
         });
-        Ok(match told.unwrap_or_default()["state"].as_str() {
-            Some("running" | "done") => upto,
-            // Its title may be there already.
-            _ => upto.filter(|upto| *upto == 0),
-        })
+        let state = told["state"].as_str().unwrap_or("absent").to_owned();
+        Ok(Known { state, bytes: told["bytes"].as_u64().unwrap_or_default(), upto })
+    }
+
+    /// What of it is left to follow.
+    pub(super) async fn is_left(&self) -> Result<Left> {
+        let known = self.look().await?;
+        let (runs, is_done) = (known.state == "running", known.state == "done");
+        // Of what was dropped from the log as too old, nothing is missing.
+        let is_missing = is_done && known.upto.is_some_and(|upto| upto < known.bytes);
+        Ok(Left { runs, is_there: runs || is_done, is_missing })
     }
 }
 
