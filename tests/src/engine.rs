@@ -9,11 +9,22 @@ const LABEL: &str = "dev.steading/installation";
 
 /// Runs `docker` and returns what it printed.
 pub fn docker(args: &[&str]) -> Result<String> {
-    let output = Command::new("docker").args(args).output().context("docker cannot be run")?;
+    command("docker", args)
+}
+
+/// The same with another program.
+pub fn command(program: &str, args: &[&str]) -> Result<String> {
+    let output = Command::new(program).args(args).output().with_context(|| format!("{program} cannot be run"))?;
     if !output.status.success() {
-        bail!("docker {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        bail!("{program} {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// The host's address on the engine's own network: what is published there, containers of any network reach,
+/// if the host lets them in.
+pub fn bridge() -> Result<String> {
+    docker(&["network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", "bridge"])
 }
 
 /// Whether an engine answers at all.

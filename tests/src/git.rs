@@ -14,6 +14,8 @@ use testcontainers::core::{IntoContainerPort as _, Mount, WaitFor};
 use testcontainers::runners::AsyncRunner as _;
 use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
 
+use crate::engine;
+
 /// The user who may read private repositories.
 pub const USER: &str = "fox";
 /// Their password.
@@ -25,6 +27,7 @@ pub struct GitServer {
     _container: ContainerAsync<GenericImage>,
     root: TempDir,
     address: String,
+    bridge: String,
 }
 
 fn git(folder: &Path, args: &[&str]) -> Result<()> {
@@ -73,7 +76,8 @@ impl GitServer {
             .await
             .context("the git server does not start; script/images makes its image")?;
         let port = container.get_host_port_ipv4(80).await?;
-        Ok(Self { _container: container, root, address: format!("http://127.0.0.1:{port}") })
+        let bridge = format!("{}:{port}", engine::bridge()?);
+        Ok(Self { _container: container, root, address: format!("http://127.0.0.1:{port}"), bridge })
     }
 
     /// The URL of a repository.
@@ -87,6 +91,24 @@ impl GitServer {
     #[must_use]
     pub fn host(&self) -> &str {
         self.address.trim_start_matches("http://")
+    }
+
+    /// The same as workspaces reach it, where the host is not isolated from them: `172.17.0.1:PORT`, usually.
+    #[must_use]
+    pub fn bridge(&self) -> &str {
+        &self.bridge
+    }
+
+    /// The URL of a repository under that address.
+    #[must_use]
+    pub fn url_for_workspaces(&self, name: &str) -> String {
+        self.url(name).replace(self.host(), self.bridge())
+    }
+
+    /// The subjects of all commits on a repository's main branch, as the server has them, newest first.
+    pub fn subjects(&self, name: &str) -> Result<String> {
+        let repository = bare(&self.root.path().join("git"), name).display().to_string();
+        engine::command("git", &["--git-dir", &repository, "log", "--format=%s", "main"])
     }
 
     /// The working folder of a repository, to change it.
@@ -104,14 +126,18 @@ impl GitServer {
     }
 }
 
+/// The folder of a bare repository.
+fn bare(root: &Path, name: &str) -> PathBuf {
+    let folder = if name.starts_with("private-") { root.join("private") } else { root.to_owned() };
+    folder.join(format!("{name}.git"))
+}
+
 /// Two commits on main, a branch and a tag, pushed to a bare repository.
-fn publish(work: &Path, bare: &Path, name: &str) -> Result<()> {
-    let target = match name.strip_prefix("private-") {
-        Some(_) => bare.join("private").join(format!("{name}.git")),
-        None => bare.join(format!("{name}.git")),
-    };
+fn publish(work: &Path, root: &Path, name: &str) -> Result<()> {
+    let target = bare(root, name);
     fs::create_dir_all(&target)?;
-    git(&target, &["init", "--quiet", "--bare"])?;
+    // What the server's user writes, whoever runs the tests can remove.
+    git(&target, &["init", "--quiet", "--bare", "--shared=0777"])?;
     git(&target, &["config", "http.receivepack", "true"])?;
     git(work, &["init", "--quiet"])?;
     git(work, &["add", "--all"])?;

@@ -107,8 +107,9 @@ impl World {
     /// # Errors
     /// When it does not start.
     pub fn beside(git: Arc<GitServer>, settings: Settings) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("steading-test-").tempdir()?;
-        let settings = settings.at(git.host());
+        let below = settings.below.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = tempfile::Builder::new().prefix("steading-test-").tempdir_in(below)?;
+        let settings = settings.at(&git);
         std::fs::write(folder.path().join("steading.toml"), &settings.file)?;
         let mut env = usual()?.env;
         env.extend(settings.env);

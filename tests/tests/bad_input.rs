@@ -4,9 +4,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use rand::RngExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
-use steading_tests::{Browser, Cli, Proxy, Settings, Workspace, World, eventually, journey};
+use steading_tests::{Browser, Cli, Proxy, Settings, Workspace, World, engine, eventually, journey};
 use tokio::net::TcpListener;
 
 /// Fails unless the workspace has failed with this code and a hint, in the API and in the terminal.
@@ -170,6 +171,47 @@ async fn each_mistake_has_its_answer() -> Result<()> {
     .await?;
     listening.abort();
     Ok(())
+}
+
+/// A repository beyond the limit is refused wherever somebody looks, leaves nothing, and comes up once the
+/// limit is raised.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_enormous_repository_is_refused_until_it_may_come() -> Result<()> {
+    journey(Settings::default().file("[source]\nmax_mib = 2\n"), async |world| {
+        let (api, cli) = (world.api(), Cli::new(world.data_dir()));
+        // Nothing in it can be packed any smaller.
+        let mut noise = vec![0; 5 << 20];
+        rand::rng().fill(noise.as_mut_slice());
+        std::fs::write(world.git.work("plain").join("noise"), noise)?;
+        world.git.push("plain", "Enormous")?;
+        let source = world.git.url("plain");
+        let (status, problem) = api.call(Method::POST, "/resolve", Some(json!({ "source": source }))).await?;
+        ensure!(status == 422 && problem["code"] == "repository-too-large", "{status}: {problem:#}");
+
+        let (one, two) = (api.create(&source).await?, api.create(&source).await?);
+        let (code, hint) = ("repository-too-large", "source.max_mib");
+        let ws = failed(world, &cli, &one, code, hint).await?;
+        let page = Browser::signed_in(&world.steading).await?.page(ws.url()).await?.1;
+        ensure!(page.contains("larger than 2 MiB") && page.contains(hint), "{page}");
+        let up = cli.run(&["up", &source]).await?;
+        let says_so = up.stderr.contains("[repository-too-large]") && up.stderr.contains(hint);
+        ensure!(up.code == 4 && says_so, "{up:?}");
+        api.change(ws.id(), "start").await?;
+        let ws = failed(world, &cli, &ws, code, hint).await.context("started again")?;
+        deletes(world, &failed(world, &cli, &two, code, hint).await?).await?;
+        world.assert_nothing_left().context("of what was refused")?;
+        let kept = engine::command("du", &["-sk", &world.data_dir().join("git").display().to_string()])?;
+        let kib: u64 = kept.split_whitespace().next().unwrap_or_default().parse()?;
+        ensure!(kib < 2 << 10, "the cache keeps {kib} KiB of what was refused");
+
+        std::fs::write(world.data_dir().join("steading.toml"), "[source]\nmax_mib = 64\n")?;
+        world.steading.stop()?;
+        world.steading.restart()?;
+        api.change(ws.id(), "start").await?;
+        let ws = api.until(ws.id(), &["running"]).await.context("the limit was raised")?;
+        world.says(&ws, "stat -c %s noise; git status --porcelain", "5242880").await
+    })
+    .await
 }
 
 /// Docker that is not running yet, and Docker that is restarted in the middle of things.
