@@ -4,6 +4,7 @@
 pub mod browser;
 pub mod cli;
 pub mod client;
+pub mod disk;
 pub mod engine;
 pub mod git;
 pub mod proxy;
@@ -15,6 +16,7 @@ pub mod world;
 pub use browser::Browser;
 pub use cli::Cli;
 pub use client::{Api, Workspace};
+pub use disk::Disk;
 pub use git::GitServer;
 pub use proxy::Proxy;
 pub use server::Steading;

@@ -115,6 +115,9 @@ pub async fn sign_in(args: ServerArgs) -> Result<(), CliError> {
 fn start_log(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would be told on standard error, and whoever cannot write there does not live on: a full disk takes
+    // lines of the log, not the server.
+    let builder = builder.log_internal_errors(false);
     // A second initialisation can only happen in tests; the first one stays.
     let _ = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
 }
