@@ -1,8 +1,8 @@
 //! A git server over HTTP in a container, with the repositories of `fixtures/repos`.
 //!
 //! Its image is `script/images`' own unless STEADING_TEST_GIT_IMAGE names another one; it serves bare
-//! repositories from `/srv/git` at `/git/NAME.git`, those in `/srv/git/private` only to `fox` with the password
-//! `quick`.
+//! repositories from `/srv/git` at `/git/NAME.git`, those in `/srv/git/private` only to whom
+//! `/etc/lighttpd/git.users` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use crate::engine;
 
 /// The user who may read private repositories.
 pub const USER: &str = "fox";
-/// Their password.
-pub const PASSWORD: &str = "quick";
+/// Their password: no word that stands anywhere by chance, as in the name of a workspace.
+pub const PASSWORD: &str = "over-the-lazy-dog";
 
 /// A running git server.
 #[derive(Debug)]
@@ -66,12 +66,15 @@ impl GitServer {
             copy(&entry.path(), &work)?;
             publish(&work, &bare, &name)?;
         }
+        let users = root.path().join("users");
+        fs::write(&users, format!("{USER}:{PASSWORD}\n"))?;
         let image = std::env::var("STEADING_TEST_GIT_IMAGE").unwrap_or_else(|_| "steading.test/git:latest".to_owned());
         let (name, tag) = image.rsplit_once(':').context("STEADING_TEST_GIT_IMAGE needs a tag")?;
         let container = GenericImage::new(name, tag)
             .with_exposed_port(80.tcp())
             .with_wait_for(WaitFor::message_on_stderr("git server ready"))
             .with_mount(Mount::bind_mount(bare.display().to_string(), "/srv/git"))
+            .with_mount(Mount::bind_mount(users.display().to_string(), "/etc/lighttpd/git.users"))
             .start()
             .await
             .context("the git server does not start; script/images makes its image")?;

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::git::GitServer;
+use crate::git::{GitServer, PASSWORD};
 
 /// Settings of a server. `{git}` in them stands for the git server's `HOST:PORT`, `{bridge}` for the same as
-/// workspaces reach it.
+/// workspaces reach it, and `{password}` for what opens its private repositories.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Environment variables.
@@ -42,7 +42,7 @@ impl Settings {
     #[must_use]
     pub(crate) fn at(mut self, git: &GitServer) -> Self {
         for text in self.env.iter_mut().map(|(_, value)| value).chain([&mut self.file]) {
-            *text = text.replace("{git}", git.host()).replace("{bridge}", git.bridge());
+            *text = text.replace("{git}", git.host()).replace("{bridge}", git.bridge()).replace("{password}", PASSWORD);
         }
         self
     }

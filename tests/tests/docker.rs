@@ -249,7 +249,7 @@ async fn twice(world: &World, _: &Browser) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_repository_becomes_a_workspace() -> Result<()> {
     let settings =
-        Settings::default().file("[source.credentials.\"{git}\"]\nusername = \"fox\"\npassword = \"quick\"\n");
+        Settings::default().file("[source.credentials.\"{git}\"]\nusername = \"fox\"\npassword = \"{password}\"\n");
     journey(settings, async |world| {
         let browser = Browser::signed_in(&world.steading).await?;
         let (world, browser) = (&*world, &browser);

@@ -16,10 +16,10 @@ async fn no_room_to_clone(world: &World, disk: &Disk, cli: &Cli) -> Result<()> {
     let api = world.api();
     let mut noise = vec![0; 8 * MIB];
     rand::rng().fill(noise.as_mut_slice());
-    std::fs::write(world.git.work("python").join("noise"), noise)?;
-    world.git.push("python", "Large")?;
+    std::fs::write(world.git.work("image").join("noise"), noise)?;
+    world.git.push("image", "Large")?;
     let filler = disk.fill_but(4 * MIB)?;
-    let made = api.create(&world.git.url("python")).await?;
+    let made = api.create(&world.git.url("image")).await?;
     let ws = api.until(made.id(), &["failed", "running"]).await?;
     let hint = ws.0["failure"]["hint"].as_str().unwrap_or_default();
     ensure!(ws.failure() == "disk-full" && hint.contains("space"), "{:#}", ws.0);
