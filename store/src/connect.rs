@@ -8,8 +8,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use sea_orm::sea_query::Expr;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection as _};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, ExprTrait as _,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
@@ -155,6 +158,7 @@ fn sqlite(url: &str, connections: u32, reads_only: bool) -> ConnectOptions {
         .acquire_timeout(Duration::from_secs(30))
         .sqlx_logging(false)
         .test_before_acquire(false)
+        .map_sqlx_sqlite_pool_opts(|pool| pool.after_release(|connection, _| is_sound(connection)))
         .map_sqlx_sqlite_opts(move |options| {
             options
                 .create_if_missing(true)
@@ -168,6 +172,20 @@ fn sqlite(url: &str, connections: u32, reads_only: bool) -> ConnectOptions {
                 .optimize_on_close(false, None)
         });
     options
+}
+
+/// Whether a connection that comes back may be used again. SQLite ends a transaction by itself when the disk
+/// is full; the driver, whose own rollback finds none then, goes on to count it, and what it believes to be
+/// nested in it would be committed by nobody.
+pub(crate) fn is_sound(connection: &mut SqliteConnection) -> BoxFuture<'_, Result<bool, sqlx::Error>> {
+    async move {
+        if connection.is_in_transaction() {
+            // A rollback is on its way, before whatever is asked next.
+            connection.ping().await?;
+        }
+        Ok(!connection.is_in_transaction())
+    }
+    .boxed()
 }
 
 fn postgres(url: &str) -> ConnectOptions {

@@ -9,6 +9,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectionTrait as _, DbErr, SqlxSqliteConnector};
 
 use super::{HEARTBEAT, MISSED, Ring};
+use crate::connect::is_sound;
 use crate::error::StoreError;
 
 /// Opens the queue's file.
@@ -28,7 +29,8 @@ async fn connect(path: &Path) -> Result<SqlitePool, apalis_sqlite::SqlxError> {
         .busy_timeout(Duration::from_secs(10))
         .pragma("cache_size", "-2000")
         .pragma("journal_size_limit", "16777216");
-    SqlitePoolOptions::new().max_connections(2).test_before_acquire(false).connect_with(options).await
+    let pool = SqlitePoolOptions::new().max_connections(2).test_before_acquire(false);
+    pool.after_release(|connection, _| is_sound(connection)).connect_with(options).await
 }
 
 /// How workers and those who ring use it.

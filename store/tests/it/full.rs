@@ -5,7 +5,7 @@ use std::process::Command;
 
 use steading_core::Fault as _;
 use steading_core::config::Config;
-use steading_store::Store;
+use steading_store::{Store, StoreError};
 use tempfile::TempDir;
 
 use crate::world::workspace;
@@ -81,7 +81,11 @@ async fn a_full_disk_refuses_records_and_keeps_what_is_there() {
     std::fs::remove_file(filler).unwrap();
     let last = workspace(store.users().admin());
     store.workspaces().insert(&last).await.unwrap();
-    for id in made.into_iter().chain([first.id, last.id]) {
+    // What the disk ended is over: neither a refusal nor what comes after it is left in the air.
+    assert!(matches!(store.workspaces().insert(&last).await, Err(StoreError::Conflict(_))));
+    let later = workspace(store.users().admin());
+    store.workspaces().insert(&later).await.unwrap();
+    for id in made.into_iter().chain([first.id, last.id, later.id]) {
         store.workspaces().load(id).await.unwrap();
     }
     store.logs().flush(first.id).await.unwrap();
