@@ -198,6 +198,7 @@ impl Workspace {
             }
             Change::Populated(populated) => self.facts.populated = Some(populated),
             Change::Hooks(fact) => self.facts.hooks = Some(fact),
+            Change::Started(instance, started) => self.facts.start = Some((instance, started)),
             Change::PostStart(instance, started) => self.facts.post_start = Some((instance, started)),
             Change::Attached(at) => self.facts.attached = Some(at),
             Change::Opened(instance) => self.facts.opened = Some(instance),

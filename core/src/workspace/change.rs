@@ -27,6 +27,8 @@ pub enum Change {
     Populated(Populated),
     /// Hooks up to a stage are done in this container.
     Hooks(HookFact),
+    /// This start of the container was seen.
+    Started(InstanceId, DateTime<Utc>),
     /// postStartCommand ran for this start.
     PostStart(InstanceId, DateTime<Utc>),
     /// postAttachCommand ran for entries up to this moment.

@@ -22,6 +22,8 @@ pub struct Facts {
     pub populated: Option<Populated>,
     /// How far the lifecycle hooks of this container have come.
     pub hooks: Option<HookFact>,
+    /// The start of the container that was seen last: what holds for one start alone ended before it.
+    pub start: Option<(InstanceId, DateTime<Utc>)>,
     /// The start of the container for which postStartCommand has run.
     pub post_start: Option<(InstanceId, DateTime<Utc>)>,
     /// The newest entry for which postAttachCommand has run.
@@ -57,6 +59,13 @@ pub struct Last {
 }
 
 impl Facts {
+    /// The start of the container that is up, if it is another one than was seen last, whoever started it.
+    #[must_use]
+    pub fn new_start(&self, seen: &Observed) -> Option<(InstanceId, DateTime<Utc>)> {
+        let start = seen.instance.clone().zip(seen.started_at).filter(|_| seen.is_up());
+        start.filter(|start| self.start.as_ref() != Some(start))
+    }
+
     /// Whether people have been in the container that is there.
     #[must_use]
     pub fn were_open(&self, seen: &Observed) -> bool {

@@ -248,7 +248,13 @@ impl<'a> Journey<'a> {
         if !matches!(step, Step::Up) {
             // Up shows its phase together with what it is about to ask for.
             let shown = plan::phase(&self.ws, &seen, &step);
-            if !self.show(self.showing(shown)).await? {
+            let mut changes = self.showing(shown);
+            if let Some((instance, started_at)) = self.ws.facts.new_start(&seen) {
+                // Somebody else may have started it: what was public is not so for ever by oversight.
+                self.context.store.ports().fall_back(self.id()).await?;
+                changes.push(Change::Started(instance, started_at));
+            }
+            if !self.show(changes).await? {
                 return Ok(None);
             }
         }

@@ -40,7 +40,8 @@ pub(super) async fn run(journey: &mut Journey<'_>, seen: &Observed) -> Result<Do
     let context = journey.context;
     journey.log.write("container", &format!("Starting the container from {}", named(journey, &spec)));
     populate::pack_ahead(journey, &spec);
-    // Whatever ended the last container, a port that was public is not so at the next start by oversight.
+    // Whatever ended the last container, a port that was public is not so at the next start by oversight, not
+    // even for the moment before that start is seen.
     context.store.ports().fall_back(journey.id()).await?;
     context.runtime.up(&spec).await.in_step("up")?;
     Ok(Done::default())
