@@ -254,7 +254,8 @@ impl PrebuildLookup for One {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_made_ahead_goes_first() {
     let world = World::new().await;
-    let repo = world.repo("r", &[(CONFIG, r#"{"image": "a", "features": {"x": {}}}"#)]);
+    let repo =
+        world.repo("r", &[(CONFIG, r#"{"image": "a", "features": {"ghcr.io/devcontainers/features/git:1": {}}}"#)]);
     let prebuild = Prebuild {
         id: PrebuildId::new(),
         repository: format!("{}/r", world.server.host()),
