@@ -32,6 +32,8 @@ fn orphan(installation: &str, workspace: &str, image: &str) -> Result<String> {
         workspace,
         "--label",
         role,
+        "--label",
+        "dev.steading/slug=orphan",
         "--volume",
         &mount,
         image,
