@@ -8,7 +8,7 @@ import { SignIn } from "./pages/SignIn";
 import { Unknown } from "./pages/Unknown";
 import { Workspace } from "./pages/Workspace";
 import { usePoll } from "./poll";
-import { navigate, route, signInPath, useLocation } from "./router";
+import { leave, route, signInPath, useLocation } from "./router";
 
 /** The frame around every page. */
 export function App() {
@@ -20,7 +20,8 @@ export function App() {
     () =>
       onSignedOut(() => {
         const now = new URL(window.location.href);
-        if (route(now.pathname).page !== "sign-in") navigate(signInPath(now), { replace: true });
+        // From the server, which has the browser remember where we are: the one-time link is followed elsewhere.
+        if (route(now.pathname).page !== "sign-in") leave(signInPath(now));
       }),
     [],
   );

@@ -274,11 +274,18 @@ describe("a workspace's page", () => {
 });
 
 describe("the frame", () => {
-  it("leads to the sign-in page when nobody is signed in, and back", async () => {
+  it("has the server lead to the sign-in page, and remember the way back, when nobody is signed in", async () => {
     signedIn = false;
-    await open(`/workspaces/${FOX.slug}`);
-    expect(await screen.findByRole("heading", { name: "Sign in" })).toHaveFocus();
-    expect(location.pathname + location.search).toBe(`/sign-in?next=%2Fworkspaces%2F${FOX.slug}`);
+    await open(`/workspaces/${FOX.slug}?x=1`);
+    const path = `/sign-in?next=${encodeURIComponent(`/workspaces/${FOX.slug}?x=1`)}`;
+    await waitFor(() => expect(router.leave).toHaveBeenCalledWith(path));
+  });
+
+  it("asks nobody to sign in who is about to", async () => {
+    signedIn = false;
+    await open(`/sign-in?next=%2Fworkspaces%2F${FOX.slug}`);
+    expect(await screen.findByRole("heading", { name: "Sign in" })).toBeVisible();
+    expect(router.leave).not.toHaveBeenCalled();
   });
 
   it("keeps a token that does not hold on the form", async () => {
@@ -296,6 +303,20 @@ describe("the frame", () => {
     await waitFor(() => expect(location.search).toBe("?text=fox"));
     expect(screen.getByLabelText("Git URL")).toHaveValue("https://h/a/b");
     expect(screen.getByLabelText(/Branch/)).toHaveValue("dev");
+  });
+
+  it("leaves a search by links and by Back", async () => {
+    await open("/");
+    const search = await screen.findByLabelText(/^Search/);
+    await userEvent.type(search, "two words ");
+    await waitFor(() => expect(location.search).toBe("?text=two+words"));
+    expect(search).toHaveValue("two words ");
+    await userEvent.click(screen.getByRole("link", { name: "Workspaces" }));
+    expect(search).toHaveValue("");
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(location.search).toBe("");
+    act(() => router.navigate("/?text=owl"));
+    expect(search).toHaveValue("owl");
   });
 
   it("gives the focus of a row that goes to the row in its place", async () => {

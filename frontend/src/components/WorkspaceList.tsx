@@ -87,13 +87,25 @@ function listPath(page: number, text: string): string {
 
 function Search({ text }: { text: string }) {
   const [typed, setTyped] = useState(text);
+  const own = useRef(text);
   const id = useId();
 
+  // What the address says by itself, after Back or a link, goes before what is typed here.
   useEffect(() => {
-    if (typed === text) return;
-    const timer = setTimeout(() => navigate(listPath(1, typed.trim()), { replace: true }), 300);
+    if (text === own.current) return;
+    own.current = text;
+    setTyped(text);
+  }, [text]);
+
+  useEffect(() => {
+    const wanted = typed.trim();
+    if (wanted === own.current) return;
+    const timer = setTimeout(() => {
+      own.current = wanted;
+      navigate(listPath(1, wanted), { replace: true });
+    }, 300);
     return () => clearTimeout(timer);
-  }, [typed, text]);
+  }, [typed]);
 
   return (
     <div className="search" role="search">
