@@ -25,7 +25,6 @@ use crate::problem::{ApiError, REQUEST_ID, catch_all};
 
 const HEADER: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
-const LARGEST_BODY: usize = 8 << 20;
 
 /// The answer that is kept, besides its status.
 #[derive(Debug, Serialize, Deserialize)]
@@ -85,10 +84,7 @@ impl<E: Endpoint + 'static> WithReplay<E> {
             )
             .into());
         }
-        let body =
-            request.take_body().into_bytes_limit(LARGEST_BODY).await.map_err(|_| {
-                ApiError::bad_request("body-too-large", "The request is too large.", "Send at most 8 MiB.")
-            })?;
+        let body = request.take_body().into_bytes().await?;
         let mut hash = Sha256::new();
         hash.update(request.uri().path());
         hash.update([0]);

@@ -7,6 +7,7 @@
 pub mod app;
 pub mod assets;
 pub mod auth;
+pub mod bodies;
 pub mod caller;
 pub mod creation;
 pub mod exec;

@@ -1,6 +1,7 @@
 //! The HTTP form of an error: `application/problem+json` (RFC 9457) with a stable code and a hint.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
@@ -40,9 +41,15 @@ pub enum ApiError {
     /// There is no such thing, or it is not yours.
     #[oai(status = 404, content_type = "application/problem+json")]
     NotFound(Json<Problem>),
+    /// It took too long to arrive.
+    #[oai(status = 408, content_type = "application/problem+json")]
+    TooSlow(Json<Problem>),
     /// It cannot be done in the present state.
     #[oai(status = 409, content_type = "application/problem+json")]
     Conflict(Json<Problem>),
+    /// It is larger than any request may be.
+    #[oai(status = 413, content_type = "application/problem+json")]
+    TooLarge(Json<Problem>),
     /// The request makes sense and still cannot be carried out.
     #[oai(status = 422, content_type = "application/problem+json")]
     Unprocessable(Json<Problem>),
@@ -98,6 +105,23 @@ impl ApiError {
         Self::NotFound(body(StatusCode::NOT_FOUND, &code, format!("There is no such {what}."), Some(hint)))
     }
 
+    /// 408: what was to be read did not come within that time.
+    #[must_use]
+    pub fn too_slow(patience: Duration) -> Self {
+        let message = format!("The request did not arrive within {} s.", patience.as_secs());
+        let hint = "Send it again, over a better connection or in smaller parts.".to_owned();
+        Self::TooSlow(body(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message, Some(hint)))
+    }
+
+    /// 413: more than so many bytes.
+    #[must_use]
+    pub fn too_large(limit: usize) -> Self {
+        let most = if limit < 1 << 20 { format!("{} KiB", limit >> 10) } else { format!("{} MiB", limit >> 20) };
+        let message = format!("The request is larger than {most}.");
+        let hint = "Send less in one request; large data goes into a workspace by its terminal.".to_owned();
+        Self::TooLarge(body(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", message, Some(hint)))
+    }
+
     /// 409.
     pub fn conflict(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Conflict(body(StatusCode::CONFLICT, code, message, Some(hint.into())))
@@ -133,7 +157,9 @@ impl ApiError {
             | Self::Unauthorized(p)
             | Self::Forbidden(p)
             | Self::NotFound(p)
+            | Self::TooSlow(p)
             | Self::Conflict(p)
+            | Self::TooLarge(p)
             | Self::Unprocessable(p)
             | Self::Internal(p)
             | Self::Unavailable(p) => &p.0,
@@ -168,7 +194,6 @@ pub async fn catch_all(error: poem::Error) -> Response {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("unsupported-media-type", "Send `Content-Type: application/json`.".into())
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ("body-too-large", "Send less in one request.".into()),
         s if s.is_client_error() => ("bad-request", "See /docs for what this operation takes.".into()),
         _ => ("internal", "Look for the request id in the server's log.".into()),
     };
