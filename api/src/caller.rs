@@ -176,17 +176,13 @@ impl Caller {
         Ok(Granted { workspace, permission: PhantomData })
     }
 
-    /// Reads the credential of a request, once: a bearer token first, then the session cookie.
+    /// Reads the credential of a request, once: a bearer token first, then the session cookie. Other schemes of
+    /// `Authorization` are for a proxy in front, which passes them on.
     pub async fn authenticate(app: &App, request: &Request) -> Result<Self, ApiError> {
         if let Some(known) = request.extensions().get::<Self>() {
             return Ok(known.clone());
         }
-        if let Some(value) = request.headers().get(header::AUTHORIZATION) {
-            let scheme = value.to_str().ok().and_then(|v| v.split_once(' '));
-            let Some(token) = scheme.filter(|(name, _)| name.eq_ignore_ascii_case("bearer")).map(|(_, v)| v.trim())
-            else {
-                return Err(ApiError::unauthorized("The Authorization header is not a bearer token."));
-            };
+        if let Some(token) = bearer(request.headers()) {
             let shown = app.token(token).await?;
             let (credential, principal) =
                 shown.ok_or_else(|| ApiError::unauthorized("The token does not hold (any more)."))?;
@@ -194,7 +190,9 @@ impl Caller {
         }
         let cookies: Vec<&str> = cookies(request.headers(), &app.session_cookie).take(MOST_SESSIONS).collect();
         if cookies.is_empty() {
-            return Err(ApiError::unauthorized("Nobody is signed in."));
+            let has_other = request.headers().contains_key(header::AUTHORIZATION);
+            let other = "Nobody is signed in, and the Authorization header is not a bearer token.";
+            return Err(ApiError::unauthorized(if has_other { other } else { "Nobody is signed in." }));
         }
         if is_foreign(request.method(), request.headers()) {
             return Err(ApiError::forbidden(
@@ -211,6 +209,13 @@ impl Caller {
         }
         Err(ApiError::unauthorized("The session has ended."))
     }
+}
+
+/// The bearer token of a request, which may stand beside what a proxy in front is shown.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let shown = headers.get_all(header::AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = shown.filter_map(|value| value.split_once(' '));
+    pairs.find(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim())
 }
 
 /// The values of all cookies of a name, read from the header itself: the same with every route and extractor.

@@ -1,10 +1,10 @@
 //! From a request to a new workspace's record.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use steading_core::source::{GitSource, Reference};
 use steading_core::workspace::{Facts, Limits, Wishes};
 use steading_core::{Desired, Generation, Owner, Phase, Slug, Source, Workspace, WorkspaceId};
-use steading_store::{SLUG_TAKEN, StoreError};
+use steading_store::{ID_TAKEN, KEY_KEPT, SLUG_TAKEN, StoreError};
 
 use crate::app::App;
 use crate::problem::ApiError;
@@ -12,6 +12,9 @@ use crate::routes::workspaces::NewWorkspaceView;
 
 /// Two random slugs meet once in billions; a few more tries make it never.
 const SLUG_TRIES: usize = 8;
+
+/// How often a key may be used again, a day later each time, while everything that it made is still there.
+const KEY_TURNS: usize = 32;
 
 /// The source that a request names, its own reference taking the place of the URL's.
 pub fn source(body: &NewWorkspaceView, local: bool) -> Result<Source, ApiError> {
@@ -55,6 +58,34 @@ pub fn workspace(id: WorkspaceId, owner: Owner, source: Source, body: &NewWorksp
         created_at: now,
         updated_at: now,
     }
+}
+
+/// Inserts what `fresh` makes of an id that derives from `key`; or gives what was inserted for the same key and
+/// only lost its answer. What was made in an earlier life of the key, or is not wanted any more, is something else.
+pub async fn insert_once(
+    app: &App,
+    key: &str,
+    fresh: impl Fn(WorkspaceId) -> Workspace,
+) -> Result<Workspace, StoreError> {
+    for turn in 0..KEY_TURNS {
+        let id = WorkspaceId::derived(&format!("{key}/{turn}"));
+        match insert(app, fresh(id)).await {
+            Err(StoreError::Conflict(ID_TAKEN)) => {}
+            other => return other,
+        }
+        match app.store.workspaces().load(id).await {
+            Ok(there) if is_answer(&there, Utc::now()) => return Ok(there),
+            Ok(_) | Err(StoreError::NotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    insert(app, fresh(WorkspaceId::new())).await
+}
+
+/// Whether a workspace that is there under a key's id is what a request with that key asks for now.
+fn is_answer(there: &Workspace, now: DateTime<Utc>) -> bool {
+    let age = now.signed_duration_since(there.created_at).to_std().unwrap_or_default();
+    there.desired != Desired::Deleted && age < KEY_KEPT
 }
 
 /// Inserts it, under another slug when that one is taken.

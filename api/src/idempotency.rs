@@ -22,7 +22,6 @@ use tracing::Instrument as _;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::problem::{ApiError, REQUEST_ID, catch_all};
-use crate::size::LARGEST;
 
 const HEADER: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
@@ -85,7 +84,7 @@ impl<E: Endpoint + 'static> WithReplay<E> {
             )
             .into());
         }
-        let body = request.take_body().into_bytes_limit(LARGEST).await?;
+        let body = request.take_body().into_bytes().await?;
         let mut hash = Sha256::new();
         hash.update(request.uri().path());
         hash.update([0]);

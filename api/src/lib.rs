@@ -7,6 +7,7 @@
 pub mod app;
 pub mod assets;
 pub mod auth;
+pub mod bodies;
 pub mod body;
 pub mod caller;
 pub mod creation;
@@ -21,7 +22,6 @@ pub mod rebuild;
 pub mod request_id;
 pub mod routes;
 pub mod serve;
-pub mod size;
 pub mod spec;
 pub mod stream;
 pub mod templates;

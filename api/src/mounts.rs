@@ -13,10 +13,10 @@ use poem::web::Data;
 use poem::{Endpoint, EndpointExt as _, FromRequest as _, IntoEndpoint, Request, Response, Result, Route, RouteMethod};
 
 use crate::app::App;
+use crate::bodies::{self, Bounded};
 use crate::caller::Caller;
 use crate::panics::Panics;
 use crate::problem::catch_all;
-use crate::size::Limited;
 use crate::{assets, auth, idempotency, request_id, routes, spec};
 
 /// Who is answered.
@@ -53,6 +53,8 @@ pub struct Mount {
     pub path: &'static str,
     /// For whom.
     pub audience: Audience,
+    /// How many bytes a request may bring.
+    pub largest: usize,
     endpoint: BoxEndpoint<'static, Response>,
 }
 
@@ -63,7 +65,7 @@ impl Mount {
         E::Endpoint: 'static,
     {
         let endpoint = endpoint.into_endpoint().map_to_response().boxed();
-        Self { method: Some(method), path, audience, endpoint }
+        Self { method: Some(method), path, audience, largest: bodies::SMALL, endpoint }
     }
 
     fn folder<E>(path: &'static str, audience: Audience, endpoint: E) -> Self
@@ -74,11 +76,16 @@ impl Mount {
         Self { method: None, ..Self::at(Method::GET, path, audience, endpoint) }
     }
 
+    fn taking(self, largest: usize) -> Self {
+        Self { largest, ..self }
+    }
+
     fn guarded(self) -> BoxEndpoint<'static, Response> {
+        let inner = Bounded::new(self.endpoint, self.largest);
         match self.audience {
-            Audience::Public(_) => self.endpoint,
-            Audience::SignedIn => Guarded { public: &[], inner: self.endpoint }.boxed(),
-            Audience::SignedInBut(public) => Guarded { public, inner: self.endpoint }.boxed(),
+            Audience::Public(_) => inner.boxed(),
+            Audience::SignedIn => Guarded { public: &[], inner }.boxed(),
+            Audience::SignedInBut(public) => Guarded { public, inner }.boxed(),
         }
     }
 }
@@ -91,7 +98,8 @@ pub fn all() -> Vec<Mount> {
     let document: Arc<str> = spec::document().into();
     let document = make_sync(move |_| Response::builder().content_type("application/json").body(document.to_string()));
     vec![
-        Mount::folder("/v1", Audience::SignedInBut(PUBLIC_OPERATIONS), service.with(idempotency::Replay).with(Limited)),
+        Mount::folder("/v1", Audience::SignedInBut(PUBLIC_OPERATIONS), service.with(idempotency::Replay))
+            .taking(bodies::LARGE),
         Mount::at(Method::GET, "/openapi.json", Audience::Public("says what the API is, not what is here"), document),
         Mount::folder("/docs", Audience::Public("the same for people"), docs),
         Mount::at(Method::GET, "/sign-in", Audience::Public("the way in"), auth::link::sign_in),

@@ -1,6 +1,7 @@
 //! The HTTP form of an error: `application/problem+json` (RFC 9457) with a stable code and a hint.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use poem::http::StatusCode;
 use poem::{IntoResponse, Response};
@@ -43,6 +44,9 @@ pub enum ApiError {
     /// The path takes no such method.
     #[oai(status = 405, content_type = "application/problem+json")]
     MethodNotAllowed(Json<Problem>),
+    /// It took too long to arrive.
+    #[oai(status = 408, content_type = "application/problem+json")]
+    TooSlow(Json<Problem>),
     /// It cannot be done in the present state.
     #[oai(status = 409, content_type = "application/problem+json")]
     Conflict(Json<Problem>),
@@ -107,16 +111,26 @@ impl ApiError {
         Self::NotFound(body(StatusCode::NOT_FOUND, &code, format!("There is no such {what}."), Some(hint)))
     }
 
+    /// 408: what was to be read did not come within that time.
+    #[must_use]
+    pub fn too_slow(patience: Duration) -> Self {
+        let message = format!("The request did not arrive within {} s.", patience.as_secs());
+        let hint = "Send it again, over a better connection or in smaller parts.".to_owned();
+        Self::TooSlow(body(StatusCode::REQUEST_TIMEOUT, "body-too-slow", message, Some(hint)))
+    }
+
+    /// 413: more than so many bytes.
+    #[must_use]
+    pub fn too_large(limit: usize) -> Self {
+        let most = if limit < 1 << 20 { format!("{} KiB", limit >> 10) } else { format!("{} MiB", limit >> 20) };
+        let message = format!("The request is larger than {most}.");
+        let hint = "Send less in one request; large data goes into a workspace by its terminal.".to_owned();
+        Self::TooLarge(body(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", message, Some(hint)))
+    }
+
     /// 409.
     pub fn conflict(code: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Conflict(body(StatusCode::CONFLICT, code, message, Some(hint.into())))
-    }
-
-    /// 413.
-    pub fn too_large(most: usize) -> Self {
-        let hint = format!("Send at most {} MiB in one request.", most >> 20);
-        let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Self::TooLarge(body(status, "body-too-large", "The request is too large.", Some(hint)))
     }
 
     /// 422.
@@ -150,6 +164,7 @@ impl ApiError {
             | Self::Forbidden(p)
             | Self::NotFound(p)
             | Self::MethodNotAllowed(p)
+            | Self::TooSlow(p)
             | Self::Conflict(p)
             | Self::TooLarge(p)
             | Self::UnsupportedMediaType(p)

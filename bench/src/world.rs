@@ -24,6 +24,7 @@ const TOKEN: &str = "the-bench-itself";
 
 /// Runs such a server until its standard input ends; prints its address.
 pub async fn serve(folder: PathBuf) -> Result<()> {
+    let _ = nix::sys::prctl::set_thp_disable(true);
     let mut config = Config::default();
     config.server.data_dir = folder;
     config.server.listen.set_port(0);

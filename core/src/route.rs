@@ -117,7 +117,6 @@ impl fmt::Display for PublicUrl {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

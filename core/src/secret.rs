@@ -43,7 +43,6 @@ impl<T> Serialize for Secret<T> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

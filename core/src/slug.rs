@@ -85,7 +85,6 @@ impl fmt::Display for Slug {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

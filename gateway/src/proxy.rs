@@ -191,12 +191,13 @@ impl Proxy {
         upgrade: bool,
     ) -> Result<(), Box<Notice>> {
         let headers = request.headers();
-        if upgrade && origin::is_foreign(headers, &asked.authority) {
-            return Err(Notice::foreign().into());
+        // Without a cookie of ours they were let in as anybody is, to what is public: nobody's rights are used.
+        if cookie::entries(headers).next().is_none() {
+            return Ok(());
         }
         let slug = &admitted.route.slug;
-        let may_act = origin::may_act(request.method(), headers, &asked.authority, slug, &self.domain);
-        if !may_act && cookie::entries(headers).next().is_some() {
+        let is_foreign = upgrade && origin::is_foreign(headers, &asked.authority);
+        if is_foreign || !origin::may_act(request.method(), headers, &asked.authority, slug, &self.domain) {
             return Err(Notice::foreign().into());
         }
         Ok(())

@@ -11,7 +11,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use http::HeaderValue;
 use poem::web::websocket;
 use poem::{Route, handler};
-use steading_core::routes::Stale;
+use steading_core::routes::{Stale, Visibility};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -33,7 +33,15 @@ fn echo(socket: websocket::WebSocket) -> impl poem::IntoResponse {
 }
 
 async fn connect(world: &World, headers: &[(&'static str, String)]) -> Result<WebSocketStream<TcpStream>, Error> {
-    let mut request = format!("ws://{}/ws", world.host("fox")).into_client_request().unwrap();
+    connect_to(world, "fox", headers).await
+}
+
+async fn connect_to(
+    world: &World,
+    label: &str,
+    headers: &[(&'static str, String)],
+) -> Result<WebSocketStream<TcpStream>, Error> {
+    let mut request = format!("ws://{}/ws", world.host(label)).into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().append(*name, HeaderValue::from_str(value).unwrap());
     }
@@ -92,6 +100,25 @@ async fn only_the_hosts_own_pages_may_open_one() {
     }
     assert_eq!(status(connect(&world, &[cookie(), ("sec-fetch-site", "cross-site".to_owned())]).await), 403);
     assert_eq!(status(connect(&world, &[cookie()]).await), 101);
+}
+
+#[tokio::test]
+async fn other_sites_may_open_one_to_a_public_port_as_anybody() {
+    let world = world().await;
+    world.open(3000, program(Route::new().at("/ws", poem::get(echo))).await);
+    let foreign = ("origin", "http://evil.example".to_owned());
+    let as_anybody = async || status(connect_to(&world, "3000-fox", std::slice::from_ref(&foreign)).await);
+    assert_eq!(as_anybody().await, 401);
+    world
+        .change(|fox| {
+            fox.visibility.insert(3000, Visibility::Public);
+        })
+        .await;
+    assert_eq!(as_anybody().await, 101);
+    assert_eq!(status(connect_to(&world, "3000-fox", &[cookie(), foreign.clone()]).await), 403);
+    assert_eq!(status(connect(&world, std::slice::from_ref(&foreign)).await), 401, "the editor is never public");
+    let made_up = ("cookie", "steading_entry=nobody".to_owned());
+    assert_eq!(status(connect_to(&world, "3000-fox", &[made_up, foreign.clone()]).await), 403);
 }
 
 #[tokio::test]

@@ -137,7 +137,6 @@ fn numeric(uid: u32, gid: u32) -> Account {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const PASSWD: &str =

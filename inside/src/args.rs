@@ -138,7 +138,6 @@ fn after_equals(word: &OsStr) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     const KNOWN: &[Opt] = &[Opt::Value("env"), Opt::Flag("again"), Opt::Value("timeout")];

@@ -155,7 +155,6 @@ fn repository(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     fn asked(text: &str) -> Option<String> {

@@ -1,7 +1,8 @@
 //! What whoever sits at a terminal, or waits for a command, sends: `kind u8 | length u32 | payload`, numbers in
 //! network order. What comes back is output as it is.
 
-use crate::failure::{Failure, PROTOCOL, Result};
+use crate::failure::Result;
+use crate::unread::{Unread, broken};
 
 /// Bytes in front of a payload.
 const HEADER: usize = 5;
@@ -21,48 +22,30 @@ pub enum Frame {
 
 /// Cuts a byte stream into frames.
 #[derive(Default)]
-pub struct Decoder {
-    bytes: Vec<u8>,
-    at: usize,
-}
+pub struct Decoder(Unread);
 
 impl Decoder {
     /// Adds bytes as they came.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.at);
-        self.at = 0;
-        self.bytes.extend_from_slice(bytes);
+        self.0.push(bytes);
     }
 
     /// The next whole frame.
     pub fn next(&mut self) -> Result<Option<Frame>> {
-        let Some((header, rest)) = self.bytes[self.at..].split_first_chunk::<HEADER>() else { return Ok(None) };
-        let [kind, l0, l1, l2, l3] = *header;
-        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-        if length > LONGEST {
-            return Err(broken(format!("a frame of {length} bytes; the longest is {LONGEST}")));
-        }
-        let Some(payload) = rest.get(..length) else { return Ok(None) };
-        let frame = match (kind, payload) {
-            (1, bytes) => Frame::Data(bytes.to_vec()),
+        let Some((kind, payload)) = self.0.next::<HEADER, _>(LONGEST, |[kind, ..]| Ok(*kind))? else { return Ok(None) };
+        Ok(Some(match (kind, payload.as_slice()) {
+            (1, _) => Frame::Data(payload),
             (2, &[c0, c1, r0, r1]) => Frame::Size(u16::from_be_bytes([c0, c1]), u16::from_be_bytes([r0, r1])),
             (3, []) => Frame::End,
             (3, _) => return Err(broken("an end has no payload")),
             (2, _) => return Err(broken("a size has four bytes")),
             (kind, _) => return Err(broken(format!("unknown frame kind {kind}"))),
-        };
-        self.at += HEADER + length;
-        Ok(Some(frame))
+        }))
     }
-}
-
-fn broken(message: impl Into<String>) -> Failure {
-    Failure::new("protocol-error", PROTOCOL, message)
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

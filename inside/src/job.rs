@@ -297,7 +297,6 @@ fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

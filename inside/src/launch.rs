@@ -180,7 +180,6 @@ fn in_path(program: &OsStr, path: Option<&OsStr>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::account::find_in;
 

@@ -160,7 +160,6 @@ fn keep(file: &Path, pointer: &Pointer) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

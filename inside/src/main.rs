@@ -30,6 +30,7 @@ mod run;
 mod runner;
 mod service;
 mod term;
+mod unread;
 
 use failure::{Failure, Result, say};
 use place::Place;

@@ -87,7 +87,6 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
     use std::fs;
     use std::os::unix::fs::{MetadataExt, symlink};

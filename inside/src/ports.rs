@@ -140,7 +140,6 @@ fn holders(wanted: &[Listener]) -> HashMap<u64, Process> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

@@ -8,7 +8,8 @@ mod stream;
 
 use crate::args::Args;
 use crate::failure::{Failure, Result};
-use frame::{Decoder, Frame, Kind, broken, put};
+use crate::unread::broken;
+use frame::{Decoder, Frame, Kind, put};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::BTreeMap;

@@ -52,9 +52,10 @@ impl Plan {
         let [_, own, common] = deciding(dockerfile, folder);
         let content = tree.read(dockerfile).ok_or_else(|| GitError::NoFolder(dockerfile.to_owned()))?;
         // A file named after the Dockerfile goes before the one of the context.
-        let (own, common) = (tree.read(&own), || tree.read(&common));
-        let text = own.or_else(common).unwrap_or_default();
-        let ignore = Ignore::parse(&String::from_utf8_lossy(&text));
+        let found = [own, common].into_iter().find_map(|path| Some((tree.read(&path)?, path)));
+        let (text, path) = found.unwrap_or_default();
+        let too_large = || GitError::IgnoreTooLarge { path, rules: ignore::MAX_RULES, kib: ignore::MAX_KIB };
+        let ignore = Ignore::parse(&String::from_utf8_lossy(&text)).ok_or_else(too_large)?;
         let inside = match folder {
             "" => Some(dockerfile),
             folder => dockerfile.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')),
@@ -80,7 +81,8 @@ pub fn deciding(dockerfile: &str, folder: &str) -> [String; 3] {
 }
 
 impl Git {
-    /// Packs a folder of a commit for a build. Paths are from the root of the repository.
+    /// Packs a folder of a commit for a build. Paths are from the root of the repository. What the rules
+    /// leave out never counts; the rest is at most `source.max_mib`, which is known before the first byte.
     ///
     /// # Errors
     /// See [`GitError`].
@@ -94,12 +96,16 @@ impl Git {
     ) -> Result<Context, GitError> {
         let mirror = self.ensure_files(source, commit, None, log).await?;
         let (at, dockerfile, folder) = (commit.clone(), dockerfile.to_owned(), folder.to_owned());
-        let (tree, plan) = blocking(log, STREAM, move |_| {
+        let limit_mib = self.inner.settings.max_mib;
+        let (tree, plan) = blocking(log, STREAM, move |reporter| {
             let tree = GitTree::open(&mirror, &at)?;
             if !folder.trim_matches('/').is_empty() && tree.entries(&folder).is_empty() {
                 return Err(GitError::NoFolder(folder));
             }
             let plan = Plan::of(&tree, &dockerfile, &folder)?;
+            tree.with_root(|repository, root| {
+                walk::survey(repository, root, &plan.folder, &plan.ignore, limit_mib, &reporter)
+            })?;
             Ok((tree, plan))
         })
         .await?;

@@ -4,6 +4,9 @@ use std::io;
 
 use steading_core::fault::{Class, Fault};
 
+/// How many branches are named to choose from.
+const MAX_NAMED: usize = 8;
+
 /// What went wrong with a repository. No variant holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -44,6 +47,14 @@ pub enum GitError {
     /// The repository has no commits at all.
     #[error("{0} has no commits yet")]
     Empty(String),
+    /// The repository has branches, and its HEAD names none of them.
+    #[error("the default branch of {url} does not exist, and it has {} others", branches.len())]
+    NoDefault {
+        /// The repository, without secrets.
+        url: String,
+        /// Its branches by name.
+        branches: Vec<String>,
+    },
     /// The host has no address, or nothing answers there.
     #[error("{host} cannot be reached: {reason}")]
     Unreachable {
@@ -91,6 +102,28 @@ pub enum GitError {
     TooMany {
         /// The limit.
         limit: usize,
+    },
+    /// What a build would be sent takes more than is allowed.
+    #[error("the build context is larger than {limit_mib} MiB")]
+    ContextTooLarge {
+        /// The limit.
+        limit_mib: u64,
+    },
+    /// A build context has more files than any build needs, or than its rules can be tried on.
+    #[error("the build context has more than {limit} files and folders")]
+    ContextTooMany {
+        /// The limit, which is lower with many rules.
+        limit: usize,
+    },
+    /// A `.dockerignore` is longer than any that people write.
+    #[error("{path} has more than {rules} rules or {kib} KiB")]
+    IgnoreTooLarge {
+        /// The file.
+        path: String,
+        /// The most rules.
+        rules: usize,
+        /// The longest file.
+        kib: usize,
     },
     /// The host sends, but next to nothing.
     #[error("{host} sent less than {bytes} bytes in {seconds} s")]
@@ -181,9 +214,13 @@ impl Fault for GitError {
             Self::NotFound { .. }
             | Self::RefNotFound { .. }
             | Self::Empty(_)
+            | Self::NoDefault { .. }
             | Self::TooLarge { .. }
             | Self::TooLargeUnpacked { .. }
             | Self::TooMany { .. }
+            | Self::ContextTooLarge { .. }
+            | Self::ContextTooMany { .. }
+            | Self::IgnoreTooLarge { .. }
             | Self::NotRepository(_)
             | Self::ObjectFormat(_)
             | Self::UnsafePath(_)
@@ -198,11 +235,14 @@ impl Fault for GitError {
             Self::CredentialsKept { .. } | Self::NoKey { .. } => "credentials-needed",
             Self::RefNotFound { .. } => "ref-not-found",
             Self::Empty(_) => "repository-empty",
+            Self::NoDefault { .. } => "default-branch-missing",
             Self::Unreachable { .. } => "host-unreachable",
             Self::Timeout { .. } => "host-timeout",
             Self::Forbidden { .. } => "host-not-allowed",
             Self::HostKeyChanged { .. } => "host-key-changed",
             Self::TooLarge { .. } | Self::TooLargeUnpacked { .. } | Self::TooMany { .. } => "repository-too-large",
+            Self::ContextTooLarge { .. } | Self::ContextTooMany { .. } => "build-context-too-large",
+            Self::IgnoreTooLarge { .. } => "dockerignore-too-large",
             Self::TooSlow { .. } => "host-too-slow",
             Self::TooLong { .. } => "fetch-too-long",
             Self::NotRepository(_) => "not-a-repository",
@@ -242,6 +282,11 @@ impl Fault for GitError {
             }
             Self::RefNotFound { near, .. } => format!("Did you mean {}?", near.join(", ")),
             Self::Empty(_) => "Push a first commit, then try again.".to_owned(),
+            Self::NoDefault { branches, .. } => {
+                let named: Vec<String> = branches.iter().take(MAX_NAMED).map(|name| format!("`#{name}`")).collect();
+                let more = if branches.len() > named.len() { ", …" } else { "" };
+                format!("Put a branch after the address: {}{more}", named.join(", "))
+            }
             Self::Unreachable { .. } => "Check the host's name, and that this server can reach it.".to_owned(),
             Self::Timeout { .. } => {
                 "Try again later; source.timeout_seconds sets how long a silent host is waited for.".to_owned()
@@ -256,6 +301,19 @@ impl Fault for GitError {
                 "Ask the administrator to raise source.max_mib, then start again.".to_owned()
             }
             Self::TooMany { .. } => "Choose a commit or a repository with fewer files.".to_owned(),
+            Self::ContextTooLarge { .. } => {
+                "Name what the build does not need in .dockerignore, choose a smaller `build.context`, or ask the \
+                 administrator to raise source.max_mib."
+                    .to_owned()
+            }
+            Self::ContextTooMany { .. } => {
+                "Name folders that the build does not need in .dockerignore, with few rules, or choose a smaller \
+                 `build.context`."
+                    .to_owned()
+            }
+            Self::IgnoreTooLarge { .. } => {
+                "Shorten it: one rule for a folder leaves out everything below it.".to_owned()
+            }
             Self::TooSlow { .. } => "Try again later, when the host or the network is quicker.".to_owned(),
             Self::TooLong { .. } => {
                 "Try again; source.fetch_minutes sets how long a fetch may take altogether.".to_owned()

@@ -127,12 +127,18 @@ impl Git {
         let refs = self.refs(&source.url, log).await?;
         let default = refs.default_branch().map(str::to_owned);
         let shown = source.url.to_string();
-        let (choice, notes) = match refs.choose(&source.reference, &shown) {
+        let (choice, mut notes) = match refs.choose(&source.reference, &shown) {
             Err(GitError::RefNotFound { name, .. }) if source.reference.may_be_heading() => {
                 (refs.choose(&Reference::Head, &shown)?, vec![not_a_ref(&name)])
             }
             chosen => (chosen?, Vec::new()),
         };
+        if let Choice::Ref { full_ref, .. } = &choice
+            && (source.reference == Reference::Head || !notes.is_empty())
+            && refs.is_headless()
+        {
+            notes.push(no_default(full_ref));
+        }
         match choice {
             Choice::Ref { full_ref, commit, path: found } => Ok(Pinned {
                 commit,
@@ -337,6 +343,13 @@ fn not_a_ref(name: &str) -> Diagnostic {
     let message = format!("the repository has no branch or tag `{name}`; the default branch is used");
     Diagnostic::new(Severity::Info, "", "heading-not-a-ref", message)
         .hint("Put the name of a branch, a tag or a commit after the `#` to choose one.")
+}
+
+fn no_default(full_ref: &str) -> Diagnostic {
+    let branch = full_ref.strip_prefix("refs/heads/").unwrap_or(full_ref);
+    let message = format!("the repository's default branch does not exist; `{branch}` is used");
+    Diagnostic::new(Severity::Info, "", "default-branch-missing", message)
+        .hint("Put `#` and the name of a branch after the address to choose another one.")
 }
 
 /// Fetches branches, tags and perhaps one more ref.

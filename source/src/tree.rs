@@ -11,6 +11,10 @@ use crate::git::mirror::Mirror;
 
 /// The longest file that is read as a whole.
 pub(crate) const MAX_FILE: usize = 16 << 20;
+/// More entries than this are no source code; a few objects can stand for billions of them.
+pub(crate) const MAX_ENTRIES: usize = 2_000_000;
+/// The longest path that Linux takes.
+pub(crate) const MAX_PATH: usize = 4095;
 /// How many symbolic links are followed for one path.
 const MAX_LINKS: u32 = 16;
 const LINK: i32 = 0o120_000;
@@ -111,6 +115,10 @@ pub(crate) fn find(repository: &Repository, root: Oid, path: &str) -> Option<(Oi
                     ObjectType::Tree => trail.push(entry.id()),
                     ObjectType::Blob if entry.filemode() == LINK => {
                         links += 1;
+                        // What is called a link may be as large as a disk.
+                        if repository.odb().ok()?.read_header(entry.id()).ok()?.0 > MAX_PATH {
+                            return None;
+                        }
                         let target = repository.find_blob(entry.id()).ok()?;
                         let target = std::str::from_utf8(target.content()).ok()?.to_owned();
                         if links > MAX_LINKS || target.starts_with('/') {

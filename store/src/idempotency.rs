@@ -18,8 +18,8 @@ use crate::error::StoreError;
 use crate::rows::idempotency::{ActiveModel, Column, Entity};
 use crate::sessions::micros;
 
-/// How long an answer is kept.
-pub(crate) const KEPT: Duration = Duration::from_secs(24 * 3600);
+/// How long an answer is kept; after that its key is as good as new.
+pub const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How long a claim lasts without being renewed.
 const CLAIMED: Duration = Duration::from_secs(30);
 /// How often whoever works on an answer renews the claim: a renewal or two may get lost.

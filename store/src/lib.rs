@@ -38,7 +38,7 @@ use connect::Database;
 pub use error::{BEING_DELETED, BoxError, ID_TAKEN, SLUG_TAKEN, StoreError};
 pub use events::Events;
 pub use feed::{Bell, Feed};
-pub use idempotency::{Begun, Claim, Idempotency};
+pub use idempotency::{Begun, Claim, Idempotency, KEPT as KEY_KEPT};
 pub use inquiries::{Inquiries, Waited};
 pub use leases::{Lease, Leases};
 pub use links::Links;

@@ -110,8 +110,10 @@ impl Streams {
     /// Opens a terminal over a WebSocket: the remote user's login shell in the opened folder.
     ///
     /// Binary messages are bytes of the terminal, in both directions. Text messages are JSON: from the
-    /// client `{"resize": [columns, rows]}`, from the server `{"exit": code}` or `{"problem": {…}}` before it
-    /// closes. A request that asks for no WebSocket is refused.
+    /// client `{"resize": [columns, rows]}` and `{"drawn": bytes}`, from the server `{"exit": code}` or
+    /// `{"problem": {…}}` before it closes. `drawn` is how many bytes the client has dealt with since the
+    /// beginning. A client that says so, at first 0, is sent at most a MiB beyond it; one that never does is
+    /// sent everything at once. A request that asks for no WebSocket is refused.
     #[oai(path = "/workspaces/:name/terminal", method = "get", operation_id = "open_terminal")]
     async fn terminal(
         &self,

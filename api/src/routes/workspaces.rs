@@ -8,7 +8,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use steading_core::access::Action;
 use steading_core::resolution::Resolution;
 use steading_core::{Desired, Owner, WorkspaceId, source};
-use steading_store::{BEING_DELETED, ID_TAKEN, ListQuery, StoreError};
+use steading_store::{BEING_DELETED, ListQuery, StoreError};
 
 use super::Tag;
 use crate::app::App;
@@ -29,10 +29,13 @@ pub struct NewWorkspaceView {
     #[oai(validator(max_length = 4096))]
     pub source: String,
     /// A branch, tag or commit; overrides the one in `source`.
+    #[oai(validator(max_length = 1024))]
     pub reference: Option<String>,
     /// Which configuration of several, by its path in the repository.
+    #[oai(validator(max_length = 4096))]
     pub config: Option<String>,
     /// A fallback template by name, whatever the repository contains.
+    #[oai(validator(max_length = 100))]
     pub template: Option<String>,
 }
 
@@ -87,14 +90,11 @@ impl Workspaces {
         caller.can(Action::Create)?;
         let parsed = creation::source(&body, app.config.may_fetch_local())?;
         // Keys are forgotten after a day; the same one may then be used for something else.
-        let derived =
-            |key| WorkspaceId::derived(&format!("{}/{key}/{}", caller.principal().user, body.to_json_string()));
-        let id = key.0.map_or_else(WorkspaceId::new, derived);
-        let fresh = creation::workspace(id, caller.owner(), parsed, &body, app.config.limits());
-        let workspace = match creation::insert(&app, fresh).await {
-            // The same key before a crash: the workspace is there, only the answer was lost.
-            Err(StoreError::Conflict(ID_TAKEN)) => app.store.workspaces().load(id).await,
-            other => other,
+        let key = key.0.map(|key| format!("{}/{key}/{}", caller.principal().user, body.to_json_string()));
+        let fresh = |id| creation::workspace(id, caller.owner(), parsed.clone(), &body, app.config.limits());
+        let workspace = match key {
+            Some(key) => creation::insert_once(&app, &key, fresh).await,
+            None => creation::insert(&app, fresh(WorkspaceId::new())).await,
         };
         let workspace = workspace.map_err(|e| ApiError::from_fault(&e))?;
         app.drive(workspace.id).await;

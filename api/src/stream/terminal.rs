@@ -1,8 +1,12 @@
 //! A terminal in a workspace, over a WebSocket.
 //!
 //! Binary messages are bytes of the terminal in both directions. Text messages are JSON: from the
-//! browser `{"resize": [columns, rows]}`, from the server `{"exit": code}` or `{"problem": {…}}` before
-//! it closes.
+//! browser `{"resize": [columns, rows]}` and `{"drawn": bytes}`, from the server `{"exit": code}` or
+//! `{"problem": {…}}` before it closes.
+//!
+//! `drawn` is how many bytes have been dealt with since the beginning. Whoever says it once, at first 0, is sent
+//! at most a MiB beyond it: a browser takes whatever comes, and keeps in memory what it has not drawn. Who never
+//! says it is sent everything at once.
 //!
 //! The terminal itself belongs to `inside term`, which takes frames (`kind u8 | length u32 | payload`) and
 //! hangs up on the shell when they end: whatever becomes of the browser, of this server or of what lies between.
@@ -20,7 +24,7 @@ use serde_json::json;
 use steading_core::runtime::{Chunk, Exec, Process, RuntimeError};
 use steading_core::{Workspace, report};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::stay::Stay;
 use crate::app::App;
@@ -41,9 +45,30 @@ const BACKLOG: usize = 1 << 20;
 /// Columns and rows of a terminal.
 pub type Size = (u16, u16);
 
+/// So much may be on its way to a browser that says what it has drawn.
+const WINDOW: u64 = 1 << 20;
+
 #[derive(Debug, Deserialize)]
-struct Control {
-    resize: Size,
+#[serde(rename_all = "lowercase")]
+enum Control {
+    Resize(Size),
+    Drawn(u64),
+}
+
+/// What is heard from the browser about what it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Heard {
+    /// How much it has drawn, if it says so.
+    drawn: Option<u64>,
+    /// Nothing is heard until the program has read what was typed, which it may do only after it was shown.
+    is_deaf: bool,
+}
+
+impl Heard {
+    /// Whether more may be sent after so many bytes.
+    fn lets_on(self, sent: u64) -> bool {
+        self.is_deaf || self.drawn.is_none_or(|drawn| sent.saturating_sub(drawn) <= WINDOW)
+    }
 }
 
 /// Starts a shell and connects it to the browser's socket, once that stands.
@@ -92,9 +117,10 @@ fn shell(workspace: &Workspace, (columns, rows): Size) -> Exec {
 async fn serve(socket: WebSocketStream, mut process: Process, stay: Stay) {
     let (mut to_browser, from_browser) = socket.split();
     let Some(stdin) = process.stdin.take() else { return };
+    let (hears, heard) = watch::channel(Heard::default());
     // Each direction flows while the other waits: a program that floods its output can still be interrupted.
     let last = tokio::select! {
-        shown = show(&mut process.output, &mut to_browser) => match shown {
+        shown = show(&mut process.output, &mut to_browser, heard) => match shown {
             Ok(true) => match process.control.exit_code().await {
                 Ok(code) => json!({ "exit": code }),
                 Err(error) => problem(&ApiError::from_fault(&error)),
@@ -102,7 +128,7 @@ async fn serve(socket: WebSocketStream, mut process: Process, stay: Stay) {
             Ok(false) => return,
             Err(error) => problem(&ApiError::from_fault(&RuntimeError::Unreachable(Box::new(error)))),
         },
-        () = listen(from_browser, stdin) => return,
+        () = listen(from_browser, stdin, &hears) => return,
         lost = stay.lost::<Enter>() => problem(&lost),
     };
     let farewell = async {
@@ -123,13 +149,19 @@ fn problem(error: &ApiError) -> serde_json::Value {
 async fn show(
     output: &mut BoxStream<'static, std::io::Result<Chunk>>,
     to_browser: &mut SplitSink<WebSocketStream, Message>,
+    mut heard: watch::Receiver<Heard>,
 ) -> std::io::Result<bool> {
-    while let Some(chunk) = output.next().await {
+    let mut sent = 0;
+    // What is not read the program cannot write: it waits as it would for any slow terminal.
+    while heard.wait_for(|heard| heard.lets_on(sent)).await.is_ok()
+        && let Some(chunk) = output.next().await
+    {
         let bytes = match chunk.inspect_err(|e| tracing::debug!(error = %report::chain(e), "a terminal broke off"))? {
             Chunk::Stdout(bytes) => bytes,
             // What `inside` says before there is a terminal.
             Chunk::Stderr(bytes) => on_terminal(&bytes),
         };
+        sent += bytes.len() as u64;
         if to_browser.send(Message::Binary(bytes.into())).await.is_err() {
             return Ok(false);
         }
@@ -150,9 +182,21 @@ fn on_terminal(text: &[u8]) -> Bytes {
 }
 
 /// Passes on what is typed, until the browser goes.
-async fn listen(mut from_browser: SplitStream<WebSocketStream>, mut stdin: Box<dyn AsyncWrite + Send + Unpin>) {
+async fn listen(
+    mut from_browser: SplitStream<WebSocketStream>,
+    mut stdin: Box<dyn AsyncWrite + Send + Unpin>,
+    hears: &watch::Sender<Heard>,
+) {
     let (mut typed, mut is_heard) = (BytesMut::new(), true);
+    let hear = |change: &dyn Fn(&mut Heard)| {
+        hears.send_if_modified(|heard| {
+            let before = *heard;
+            change(heard);
+            *heard != before
+        })
+    };
     loop {
+        hear(&|heard| heard.is_deaf = typed.len() >= BACKLOG);
         tokio::select! {
             wrote = stdin.write(&typed), if !typed.is_empty() => match wrote {
                 Ok(count) if count > 0 => typed.advance(count),
@@ -161,30 +205,30 @@ async fn listen(mut from_browser: SplitStream<WebSocketStream>, mut stdin: Box<d
             },
             message = from_browser.next(), if typed.len() < BACKLOG => match message {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                Some(Ok(message)) if is_heard => frame(&message, &mut typed),
+                Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
+                    Ok(Control::Drawn(drawn)) => drop(hear(&|heard| heard.drawn = Some(drawn))),
+                    Ok(Control::Resize(size)) if is_heard => resize(size, &mut typed),
+                    Ok(Control::Resize(_)) | Err(_) => {}
+                },
+                Some(Ok(Message::Binary(bytes))) if is_heard => type_in(&bytes, &mut typed),
                 Some(Ok(_)) => {}
             },
         }
     }
 }
 
-/// A browser's message as frames for `inside term`.
-fn frame(message: &Message, frames: &mut BytesMut) {
-    match message {
-        Message::Binary(bytes) => {
-            for piece in bytes.chunks(LONGEST) {
-                put(frames, DATA, piece);
-            }
-        }
-        Message::Text(text) => {
-            if let Ok(Control { resize: (columns, rows) }) = serde_json::from_str(text) {
-                let [c0, c1] = columns.max(1).to_be_bytes();
-                let [r0, r1] = rows.max(1).to_be_bytes();
-                put(frames, SIZE, &[c0, c1, r0, r1]);
-            }
-        }
-        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {}
+/// What was typed, as frames for `inside term`.
+fn type_in(bytes: &[u8], frames: &mut BytesMut) {
+    for piece in bytes.chunks(LONGEST) {
+        put(frames, DATA, piece);
     }
+}
+
+/// A new size, as a frame for `inside term`.
+fn resize((columns, rows): Size, frames: &mut BytesMut) {
+    let [c0, c1] = columns.max(1).to_be_bytes();
+    let [r0, r1] = rows.max(1).to_be_bytes();
+    put(frames, SIZE, &[c0, c1, r0, r1]);
 }
 
 fn put(frames: &mut BytesMut, kind: u8, payload: &[u8]) {
@@ -198,19 +242,28 @@ fn put(frames: &mut BytesMut, kind: u8, payload: &[u8]) {
 mod tests {
     use super::*;
 
-    fn frames(message: Message) -> BytesMut {
+    fn frames(make: impl FnOnce(&mut BytesMut)) -> BytesMut {
         let mut frames = BytesMut::new();
-        frame(&message, &mut frames);
+        make(&mut frames);
         frames
     }
 
     #[test]
     fn messages_become_frames() {
-        assert_eq!(frames(Message::Binary(b"ls".to_vec())), [1, 0, 0, 0, 2, b'l', b's'][..]);
-        assert_eq!(frames(Message::Text(r#"{"resize":[132,43]}"#.to_owned())), [2, 0, 0, 0, 4, 0, 132, 0, 43][..]);
-        assert!(frames(Message::Text("nonsense".to_owned())).is_empty());
-        let large = frames(Message::Binary(vec![7; LONGEST + 1]));
+        assert_eq!(frames(|frames| type_in(b"ls", frames)), [1, 0, 0, 0, 2, b'l', b's'][..]);
+        assert_eq!(frames(|frames| resize((132, 43), frames)), [2, 0, 0, 0, 4, 0, 132, 0, 43][..]);
+        let large = frames(|frames| type_in(&vec![7; LONGEST + 1], frames));
         assert_eq!((large.len(), &large[LONGEST + 5..]), (LONGEST + 11, &[1, 0, 0, 0, 1, 7][..]));
+    }
+
+    #[test]
+    fn only_who_says_what_was_drawn_is_waited_for() {
+        let heard = |drawn| Heard { drawn, is_deaf: false };
+        assert!(heard(None).lets_on(u64::MAX), "a client of before");
+        assert!(heard(Some(0)).lets_on(WINDOW) && !heard(Some(0)).lets_on(WINDOW + 1));
+        assert!(heard(Some(1)).lets_on(WINDOW + 1) && heard(Some(u64::MAX)).lets_on(5));
+        // What is typed and not read keeps the browser's words back: both would wait for each other.
+        assert!(Heard { drawn: Some(0), is_deaf: true }.lets_on(u64::MAX));
     }
 
     #[test]

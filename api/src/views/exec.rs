@@ -12,13 +12,16 @@ pub struct ExecView {
     #[oai(validator(min_items = 1, max_items = 1024))]
     pub cmd: Vec<String>,
     /// The folder; the workspace's if absent.
+    #[oai(validator(max_length = 4096))]
     pub workdir: Option<String>,
     /// The user; the one that people work as if absent.
+    #[oai(validator(max_length = 256))]
     pub user: Option<String>,
     /// Environment on top of the workspace's.
     #[oai(default)]
     pub env: BTreeMap<String, String>,
     /// What the command reads from standard input.
+    #[oai(validator(max_length = 4194304))]
     pub stdin: Option<String>,
     /// Seconds before it is given up; 600 if absent, 3600 at most.
     #[oai(validator(minimum(value = "1"), maximum(value = "3600")))]

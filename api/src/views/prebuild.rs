@@ -9,12 +9,16 @@ use steading_core::prebuild::Prebuild;
 #[oai(rename = "NewPrebuild")]
 pub struct NewPrebuildView {
     /// The repository's Git URL.
+    #[oai(validator(max_length = 4096))]
     pub repository: String,
     /// The image reference.
+    #[oai(validator(max_length = 1024))]
     pub image: String,
     /// The full commit id it was built from.
+    #[oai(validator(max_length = 64))]
     pub commit: Option<String>,
     /// The hash of the configuration it was built from; it then serves every commit with the same one.
+    #[oai(validator(max_length = 128))]
     pub config_hash: Option<String>,
 }
 

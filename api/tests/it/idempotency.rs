@@ -9,7 +9,11 @@ use poem::{Endpoint, EndpointExt as _, Request, Response};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use chrono::TimeDelta;
+use steading_api::creation;
 use steading_api::idempotency::Replay;
+use steading_api::routes::workspaces::NewWorkspaceView;
+use steading_core::{Desired, Owner, Source, Workspace};
 
 use crate::world::World;
 
@@ -69,6 +73,29 @@ async fn a_request_for_a_token_cannot_have_a_key() {
     assert_eq!(answer.json::<Value>().await.unwrap()["code"], "idempotency-key-refused");
     let list: Value = world.admin(Method::GET, "/v1/tokens").send().await.unwrap().json().await.unwrap();
     assert_eq!(list["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_key_of_yesterday_is_a_new_one_and_a_lost_answer_is_found() {
+    let world = World::start().await;
+    let workspaces = world.app.store.workspaces();
+    let once = async |age: TimeDelta| {
+        let (owner, source) = (Owner::User(world.app.admin()), Source::parse(DEN, false).unwrap());
+        let fresh = |id| {
+            let body = NewWorkspaceView { source: DEN.to_owned(), reference: None, config: None, template: None };
+            let made = creation::workspace(id, owner, source.clone(), &body, world.app.config.limits());
+            Workspace { created_at: made.created_at - age, ..made }
+        };
+        creation::insert_once(&world.app, "k", fresh).await.unwrap().id
+    };
+    let old = once(TimeDelta::hours(25)).await;
+    let new = once(TimeDelta::zero()).await;
+    assert_ne!(new, old, "yesterday's workspace is no answer to today's request");
+    assert_eq!(once(TimeDelta::zero()).await, new, "an answer that was lost");
+    workspaces.want(new, Desired::Deleted).await.unwrap();
+    let last = once(TimeDelta::zero()).await;
+    assert!(last != new && last != old, "what is being deleted is no answer");
+    assert_eq!(once(TimeDelta::zero()).await, last);
 }
 
 /// An operation that takes its time, counts how often it is begun, and panics when its body says so.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use poem::{Endpoint, EndpointExt as _, Request, Response, handler};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use steading_api::{panics, request_id};
 
 use crate::world::World;
@@ -50,13 +53,61 @@ async fn operations_answer_with_what_their_document_says() {
     let post = || world.admin(Method::POST, "/v1/workspaces");
     let cases = [
         (world.admin(Method::PUT, "/v1/workspaces"), 405, "method-not-allowed"),
-        (post().body(vec![b' '; (64 << 20) + 1]), 413, "body-too-large"),
+        (post().body(vec![b' '; (8 << 20) + 1]), 413, "body-too-large"),
         (post().header("content-type", "text/plain").body("{}"), 415, "unsupported-media-type"),
     ];
     for (request, status, code) in cases {
         assert_eq!(problem(request.send().await.unwrap()).await, (status, code.to_owned()));
         assert!(told[status.to_string()]["content"]["application/problem+json"].is_object(), "{told}");
     }
+}
+
+#[tokio::test]
+async fn a_request_without_end_is_refused() {
+    let world = World::start().await;
+    let mut socket = TcpStream::connect(world.address.trim_start_matches("http://")).await.unwrap();
+    let head = "POST /session HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let (mut from, mut to) = socket.split();
+    let mut answer = vec![0; 4096];
+    let (mut sent, piece) = (0_u64, format!("400\r\n{}\r\n", " ".repeat(1024)));
+    let flood = async {
+        while to.write_all(piece.as_bytes()).await.is_ok() {
+            sent += 1024;
+        }
+        std::future::pending::<()>().await;
+    };
+    let length = tokio::select! {
+        () = flood => 0,
+        length = from.read(&mut answer) => length.unwrap(),
+    };
+    let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains("body-too-large") && answer.contains("larger than 16 KiB"), "{answer} after {sent}");
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_large_is_a_problem() {
+    let world = World::start().await;
+    let large = || "x".repeat((8 << 20) + 1);
+    let send = async |request: reqwest::RequestBuilder, body: String| {
+        let request = request.header("content-type", "application/json").body(body);
+        problem(request.send().await.unwrap()).await
+    };
+    let too_large = (413, "body-too-large".to_owned());
+    for path in ["/v1/workspaces", "/v1/resolve", "/v1/no-such-path"] {
+        assert_eq!(send(world.admin(Method::POST, path), large()).await, too_large, "{path}");
+        // Before a credential is shown nothing is read.
+        let stranger = send(world.stranger(Method::POST, path), "x".repeat(20 << 10)).await;
+        assert_eq!(stranger, (401, "not-signed-in".to_owned()), "{path}");
+    }
+    let keyed = world.admin(Method::POST, "/v1/workspaces").header("idempotency-key", "k");
+    assert_eq!(send(keyed, large()).await, too_large);
+    let waits = world.admin(Method::POST, "/v1/workspaces").header("expect", "100-continue");
+    assert_eq!(send(waits, large()).await, too_large);
+    let long = json!({ "source": "https://git.example.com/a/b", "reference": "r".repeat(1025) }).to_string();
+    assert_eq!(send(world.admin(Method::POST, "/v1/workspaces"), long).await, (400, "bad-request".to_owned()));
 }
 
 #[tokio::test]

@@ -166,6 +166,22 @@ async fn a_planted_cookie_locks_nobody_out() {
 }
 
 #[tokio::test]
+async fn what_a_proxy_in_front_is_shown_locks_nobody_out() {
+    let world = World::start().await;
+    let cookie = world.cookie().await;
+    let me = |first: &str| world.stranger(Method::GET, "/v1/me").header("authorization", first);
+    for other in ["Basic bWU6c2VjcmV0", "Negotiate YII=", "odd"] {
+        assert_eq!(me(other).header("cookie", &cookie).send().await.unwrap().status(), 200, "{other}");
+        assert_eq!(me(other).bearer_auth(crate::world::ADMIN_TOKEN).send().await.unwrap().status(), 200, "{other}");
+        let refused = me(other).send().await.unwrap();
+        assert_eq!(refused.status(), 401, "{other}");
+        assert!(refused.text().await.unwrap().contains("is not a bearer token"), "{other}");
+    }
+    // A token that does not hold decides, whatever else is shown.
+    assert_eq!(me("Bearer st_wrong").header("cookie", &cookie).send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
 async fn over_https_no_other_host_can_plant_the_cookie() {
     let world = World::with(|config| config.server.scheme = "https".to_owned()).await;
     let cookie = world.set_cookie().await;

@@ -72,6 +72,40 @@ async fn what_is_typed_reaches_the_terminal_as_frames() {
     assert_eq!(shown, b"\x01\0\0\0\x03ls\n\x02\0\0\0\x04\0\x84\0\x2b");
 }
 
+/// Takes bytes until there are so many, or none for a while.
+async fn taken(socket: &mut WebSocketStream<TcpStream>, most: usize) -> usize {
+    let mut taken = 0;
+    while taken < most {
+        match tokio::time::timeout(Duration::from_secs(2), socket.next()).await {
+            Ok(Some(Ok(Message::Binary(bytes)))) => taken += bytes.len(),
+            Err(_) => break,
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    taken
+}
+
+#[tokio::test]
+async fn a_browser_is_sent_no_more_than_it_draws() {
+    let world = World::start().await;
+    let id = running(&world).await;
+    let cookie = world.cookie().await;
+    let (typed, mib) = (1536 << 10, 1 << 20);
+    // What is typed comes back, with a head of five bytes for each 64 KiB.
+    let shown = typed + typed / (64 << 10) * 5;
+    let mut drawing = terminal(&world, id, ("cookie", &cookie)).await;
+    drawing.send(Message::text(r#"{"drawn":0}"#)).await.unwrap();
+    drawing.send(Message::binary(vec![7; typed])).await.unwrap();
+    let first = taken(&mut drawing, shown).await;
+    assert!(first > mib && first < mib + (256 << 10), "{first}");
+    drawing.send(Message::text(format!(r#"{{"drawn":{first}}}"#))).await.unwrap();
+    assert_eq!(first + taken(&mut drawing, shown - first).await, shown);
+
+    let mut plain = terminal(&world, id, ("cookie", &cookie)).await;
+    plain.send(Message::binary(vec![7; typed])).await.unwrap();
+    assert_eq!(taken(&mut plain, shown).await, shown, "a client that says nothing is not waited for");
+}
+
 #[tokio::test]
 async fn signing_out_ends_what_the_session_opened_and_nothing_else() {
     let world = World::start().await;

@@ -80,7 +80,6 @@ fn domain(text: &str) -> Result<String, Wrong> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

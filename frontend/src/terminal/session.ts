@@ -1,6 +1,7 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
+import { countDrawn } from "./drawn";
 import { control, terminalUrl } from "./socket";
 
 /** Why a terminal ended. */
@@ -70,6 +71,7 @@ export function openTerminal({ name, element, onOpen, onEnd, onLeave }: Options)
   let opened = false;
   let end: End | undefined;
   let disposed = false;
+  let draw: ((bytes: number) => void) | undefined;
 
   const send = (data: string | Uint8Array<ArrayBuffer>): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(data);
@@ -79,11 +81,13 @@ export function openTerminal({ name, element, onOpen, onEnd, onLeave }: Options)
     opened = true;
     // The element may have been resized while the connection was made.
     send(JSON.stringify({ resize: [terminal.cols, terminal.rows] }));
+    draw = countDrawn((total) => send(JSON.stringify({ drawn: total })));
     onOpen();
   };
   socket.onmessage = (message: MessageEvent<ArrayBuffer | string>) => {
     if (typeof message.data !== "string") {
-      terminal.write(new Uint8Array(message.data));
+      const bytes = new Uint8Array(message.data);
+      terminal.write(bytes, () => draw?.(bytes.length));
       return;
     }
     const said = control(message.data);

@@ -1,6 +1,7 @@
 //! The bytes of the relay: `stream id u32 | kind u8 | length u32 | payload`, numbers in network order.
 
-use crate::failure::{Failure, PROTOCOL, Result};
+use crate::failure::Result;
+use crate::unread::{Unread, broken};
 
 /// Bytes in front of a payload.
 pub const HEADER: usize = 9;
@@ -34,11 +35,6 @@ impl Kind {
     }
 }
 
-/// Bytes that are not ours.
-pub fn broken(message: impl Into<String>) -> Failure {
-    Failure::new("protocol-error", PROTOCOL, message)
-}
-
 /// One frame.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -61,39 +57,25 @@ pub fn put(out: &mut Vec<u8>, id: u32, kind: Kind, payload: &[u8]) {
 
 /// Cuts a byte stream into frames.
 #[derive(Default)]
-pub struct Decoder {
-    bytes: Vec<u8>,
-    at: usize,
-}
+pub struct Decoder(Unread);
 
 impl Decoder {
     /// Adds bytes as they came.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.at);
-        self.at = 0;
-        self.bytes.extend_from_slice(bytes);
+        self.0.push(bytes);
     }
 
     /// The next whole frame.
     pub fn next(&mut self) -> Result<Option<Frame>> {
-        let rest = &self.bytes[self.at..];
-        let Some((header, rest)) = rest.split_first_chunk::<HEADER>() else { return Ok(None) };
-        let [i0, i1, i2, i3, kind, l0, l1, l2, l3] = *header;
-        let kind = Kind::parse(kind)?;
-        let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-        if length > LONGEST {
-            return Err(broken(format!("a frame of {length} bytes; the longest is {LONGEST}")));
-        }
-        let Some(payload) = rest.get(..length) else { return Ok(None) };
-        let frame = Frame { id: u32::from_be_bytes([i0, i1, i2, i3]), kind, payload: payload.to_vec() };
-        self.at += HEADER + length;
-        Ok(Some(frame))
+        let read =
+            |&[i0, i1, i2, i3, kind, ..]: &[u8; HEADER]| Ok((u32::from_be_bytes([i0, i1, i2, i3]), Kind::parse(kind)?));
+        let frame = self.0.next(LONGEST, read)?;
+        Ok(frame.map(|((id, kind), payload)| Frame { id, kind, payload }))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]

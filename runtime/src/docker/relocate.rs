@@ -70,7 +70,6 @@ fn placed(folder: &Path, name: &Path) -> io::Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
 

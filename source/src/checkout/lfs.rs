@@ -30,10 +30,12 @@ use crate::tidy;
 const KIND: &str = "application/vnd.git-lfs+json";
 /// Hosts take at most this many in one question.
 const BATCH: usize = 100;
+/// The longest answer to one: ten KiB for each address and what it is to be asked with.
+const LONGEST_ANSWER: usize = 1 << 20;
 /// Files that are fetched at once.
 const PARALLEL: usize = 4;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 struct Object {
     oid: String,
     size: u64,
@@ -43,7 +45,7 @@ struct Object {
 struct Question<'a> {
     operation: &'a str,
     transfers: [&'a str; 1],
-    objects: Vec<Object>,
+    objects: &'a [Object],
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,11 +53,10 @@ struct Answer {
     objects: Vec<Found>,
 }
 
+/// Where a host says that an object is. What size it says is of no interest: the pointer's counts.
 #[derive(Debug, Deserialize)]
 struct Found {
     oid: String,
-    #[serde(default)]
-    size: u64,
     #[serde(default)]
     actions: BTreeMap<String, Action>,
 }
@@ -146,11 +147,9 @@ async fn bring(
     let (mut wanted, mut failure) = (wanted, None);
     while !wanted.is_empty() {
         let rest = wanted.split_off(wanted.len().min(BATCH));
-        let found = ask(git, &endpoint, &address, wanted).await?;
-        let fetches = found.into_iter().filter_map(|mut found| {
-            let action = found.actions.remove("download")?;
-            Some(download(git, found.oid, found.size, action, &address, store))
-        });
+        let found = ask(git, &endpoint, &address, &wanted).await?;
+        let fetches = offered(wanted, found);
+        let fetches = fetches.into_iter().map(|(object, action)| download(git, object, action, &address, store));
         let mut done = stream::iter(fetches.collect::<Vec<_>>()).buffer_unordered(PARALLEL);
         while let Some(one) = done.next().await {
             // One that is not to be had says nothing about the others.
@@ -159,6 +158,13 @@ async fn bring(
         wanted = rest;
     }
     failure.map_or(Ok(()), Err)
+}
+
+/// What was wanted and is offered, each once. The host does not choose what we fetch, nor how much of it.
+fn offered(wanted: Vec<Object>, found: Vec<Found>) -> Vec<(Object, Action)> {
+    let mut wanted: BTreeMap<String, Object> = wanted.into_iter().map(|object| (object.oid.clone(), object)).collect();
+    let offer = |mut found: Found| Some((wanted.remove(&found.oid)?, found.actions.remove("download")?));
+    found.into_iter().filter_map(offer).collect()
 }
 
 /// Where a repository's large files are asked for.
@@ -177,7 +183,7 @@ fn endpoint(address: &Address, configured: Option<&str>) -> Result<Url, GitError
         .map_err(|_| GitError::NotRepository(address.shown()))
 }
 
-async fn ask(git: &Git, endpoint: &Url, address: &Address, objects: Vec<Object>) -> Result<Vec<Found>, GitError> {
+async fn ask(git: &Git, endpoint: &Url, address: &Address, objects: &[Object]) -> Result<Vec<Found>, GitError> {
     let host = address.host.as_str();
     let question = Question { operation: "download", transfers: ["basic"], objects };
     // Hosts send even this on, and want to be asked the same there.
@@ -194,8 +200,17 @@ async fn ask(git: &Git, endpoint: &Url, address: &Address, objects: Vec<Object>)
     if !status.is_success() {
         return Err(failed(format!("it has no Git LFS ({status})")));
     }
-    let answer: Answer = response.json().await.map_err(|_| failed("its Git LFS answer cannot be read".to_owned()))?;
-    Ok(answer.objects)
+    let mut answer = Vec::new();
+    let mut body = pin!(git.inner.client.body(response, host));
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk?;
+        if answer.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(failed(format!("its Git LFS answer is longer than {} KiB", LONGEST_ANSWER >> 10)));
+        }
+        answer.extend_from_slice(&chunk);
+    }
+    let answer = serde_json::from_slice::<Answer>(&answer);
+    Ok(answer.map_err(|_| failed("its Git LFS answer cannot be read".to_owned()))?.objects)
 }
 
 /// Asks, and goes on where the host sends us, by the rules for repositories. `build` makes a request for
@@ -231,17 +246,15 @@ fn signed(request: RequestBuilder, address: &Address, to: &Url) -> RequestBuilde
 
 async fn download(
     git: &Git,
-    oid: String,
-    size: u64,
+    Object { oid, size }: Object,
     action: Action,
     address: &Address,
     store: &Path,
 ) -> Result<(), GitError> {
     let host = address.host.as_str();
     let failed = |reason: &str| GitError::Remote { host: host.to_owned(), reason: reason.to_owned() };
-    let is_oid = oid.len() == 64 && oid.bytes().all(|b| b.is_ascii_hexdigit());
     let url = Url::parse(&action.href).map_err(|_| failed("it names no address for a large file"))?;
-    if !is_oid || !matches!(url.scheme(), "https" | "http") {
+    if !matches!(url.scheme(), "https" | "http") {
         return Err(failed("it names no address for a large file"));
     }
     let has_own = action.header.keys().any(|name| name.eq_ignore_ascii_case("authorization"));
@@ -300,4 +313,25 @@ fn copy_local(address: &Address, wanted: &[Object], store: &Path) -> Result<(), 
         part.persist(&to).map_err(|error| GitError::Disk(error.error))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_wanted_is_fetched_once_and_by_its_pointer() {
+        let object = |oid: &str, size| Object { oid: oid.to_owned(), size };
+        let answer = r#"{"objects": [
+            {"oid": "a", "size": 9999999, "actions": {"download": {"href": "https://h/1"}}},
+            {"oid": "a", "size": 3, "actions": {"download": {"href": "https://h/2"}}},
+            {"oid": "other", "size": 1, "actions": {"download": {"href": "https://h/3"}}},
+            {"oid": "b", "size": 4}
+        ]}"#;
+        let found: Answer = serde_json::from_str(answer).unwrap();
+        let offered = offered(vec![object("a", 3), object("b", 4)], found.objects);
+        let offered: Vec<_> =
+            offered.iter().map(|(o, action)| (o.oid.as_str(), o.size, action.href.as_str())).collect();
+        assert_eq!(offered, [("a", 3, "https://h/1")]);
+    }
 }

@@ -7,10 +7,8 @@ use super::modules::{self, Module};
 use super::worktree::{self, below, is_safe};
 use crate::error::GitError;
 use crate::git::mirror::Mirror;
-use crate::tree::find;
+use crate::tree::{MAX_ENTRIES, MAX_PATH, find};
 
-/// More entries than this are no source code; a few objects can stand for billions of them.
-const MAX_ENTRIES: usize = 2_000_000;
 /// The longest text that can be a pointer to a large file.
 const MAX_POINTER: usize = 1024;
 const SUBMODULE: i32 = 0o160_000;
@@ -72,6 +70,10 @@ pub(super) fn survey(mirror: &Mirror, commit: &Commit) -> Result<Survey, GitErro
                 return Err(GitError::UnsafePath(text()));
             }
             before = Some(name.to_owned());
+            if path.len() > MAX_PATH {
+                // It is not written either, and what lies below it would be walked for ever.
+                continue;
+            }
             match (entry.kind(), entry.filemode()) {
                 (Some(ObjectType::Tree), _) => folders.push((entry.id(), path)),
                 (_, SUBMODULE) => match known.iter().find(|module| module.path.as_bytes() == path) {

@@ -13,9 +13,8 @@ use steading_core::source::Commit;
 use super::plan::Part;
 use crate::archive::Archive;
 use crate::error::GitError;
+use crate::tree::MAX_PATH;
 
-/// The longest path that Linux takes.
-const MAX_PATH: usize = 4095;
 const EXECUTABLE: i32 = 0o100_755;
 const LINK: i32 = 0o120_000;
 const SUBMODULE: i32 = 0o160_000;

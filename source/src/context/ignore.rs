@@ -6,6 +6,11 @@ use std::fmt::Write as _;
 
 use regex::Regex;
 
+/// The most rules that are read; each is tried on every path.
+pub(super) const MAX_RULES: usize = 1000;
+/// The longest file that is read.
+pub(super) const MAX_KIB: usize = 64;
+
 /// The rules of one file.
 #[derive(Debug, Default)]
 pub(super) struct Ignore {
@@ -19,24 +24,37 @@ struct Rule {
 }
 
 impl Ignore {
-    /// Reads the rules. What is no pattern is left out.
-    pub fn parse(text: &str) -> Self {
+    /// Reads the rules. What is no pattern is left out; `None` if it is more than anybody would write.
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let rules = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| rule(line.trim()));
-        Self { rules: rules.collect() }
+        let lines = || text.lines().filter(|line| !line.starts_with('#')).map(str::trim).filter(|l| !l.is_empty());
+        if text.len() > MAX_KIB << 10 || lines().nth(MAX_RULES).is_some() {
+            return None;
+        }
+        Some(Self { rules: lines().filter_map(rule).collect() })
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The last rule that matches a path or, as `above` says, the folder that it is in.
+    pub fn last(&self, path: &str, above: Option<usize>) -> Option<usize> {
+        let next = above.map_or(0, |at| at + 1);
+        let later = self.rules.get(next..).unwrap_or_default();
+        later.iter().rposition(|rule| rule.pattern.is_match(path)).map(|at| next + at).or(above)
+    }
+
+    /// Whether what matches this rule last is left out.
+    pub fn leaves_out(&self, last: Option<usize>) -> bool {
+        last.and_then(|at| self.rules.get(at)).is_some_and(|rule| !rule.includes)
     }
 
     /// Whether a path is left out.
     pub fn excludes(&self, path: &str) -> bool {
-        let above: Vec<&str> = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]).collect();
-        let mut excluded = false;
-        for rule in &self.rules {
-            // A rule that could change nothing need not be tried.
-            if rule.includes == excluded && above.iter().any(|path| rule.pattern.is_match(path)) {
-                excluded = !rule.includes;
-            }
-        }
-        excluded
+        let above = path.match_indices('/').fold(None, |last, (at, _)| self.last(&path[..at], last));
+        self.leaves_out(self.last(path, above))
     }
 
     /// Whether nothing below an excluded folder can come back in.
@@ -112,7 +130,7 @@ mod tests {
     use super::*;
 
     fn left_out<'a>(text: &str, paths: &[&'a str]) -> Vec<&'a str> {
-        let ignore = Ignore::parse(text);
+        let ignore = Ignore::parse(text).unwrap();
         paths.iter().copied().filter(|path| ignore.excludes(path)).collect()
     }
 
@@ -137,6 +155,14 @@ mod tests {
         assert_eq!(left_out("**/*.md\n!readme.md", &paths), ["a.md", "docs/readme.md"]);
         assert_eq!(left_out("!readme.md\n*.md", &paths), ["a.md", "readme.md"]);
         assert_eq!(left_out("docs\n!docs/readme.md", &paths), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn what_nobody_writes_is_not_read() {
+        assert!(Ignore::parse(&"x\n".repeat(MAX_RULES)).is_some());
+        assert!(Ignore::parse(&"x\n".repeat(MAX_RULES + 1)).is_none());
+        assert!(Ignore::parse(&"# about\n\n".repeat(MAX_RULES + 1)).is_some());
+        assert!(Ignore::parse(&"x".repeat((MAX_KIB << 10) + 1)).is_none());
     }
 
     #[test]

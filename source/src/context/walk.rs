@@ -3,16 +3,133 @@
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ObjectType, Oid, Repository, Tree};
 
 use super::ignore::Ignore;
 use crate::archive::Archive;
-use crate::tree::find;
+use crate::error::GitError;
+use crate::report::Reporter;
+use crate::tree::{MAX_ENTRIES, MAX_PATH, find};
 
 const EXECUTABLE: i32 = 0o100_755;
 const LINK: i32 = 0o120_000;
+/// So often rules are tried on paths; that takes up to a minute.
+const MAX_TRIES: usize = 200_000_000;
 
-/// Packs a folder of a commit.
+/// Something in a folder of a commit.
+#[derive(Debug)]
+struct Found {
+    path: String,
+    kind: Kind,
+    id: Oid,
+    /// The rules leave it out, and still something below it may be wanted.
+    is_excluded: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    File { mode: u32 },
+    Link,
+}
+
+/// A folder to look into, and the last rule that matches it.
+struct Folder<T> {
+    tree: T,
+    path: String,
+    last: Option<usize>,
+}
+
+/// Everything in a folder of a commit that has to be looked at; one at a time, because a few objects can
+/// stand for billions.
+struct Walk<'a> {
+    repository: &'a Repository,
+    ignore: &'a Ignore,
+    here: Option<(Folder<Tree<'a>>, usize)>,
+    rest: Vec<Folder<Oid>>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(repository: &'a Repository, root: Oid, folder: &str, ignore: &'a Ignore) -> Self {
+        let start = find(repository, root, folder).filter(|(_, kind)| *kind == ObjectType::Tree);
+        let start = start.map(|(tree, _)| Folder { tree, path: String::new(), last: None });
+        Self { repository, ignore, here: None, rest: start.into_iter().collect() }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Result<Found, git2::Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let Some((folder, at)) = &mut self.here else {
+                let Folder { tree, path, last } = self.rest.pop()?;
+                match self.repository.find_tree(tree) {
+                    Ok(tree) => self.here = Some((Folder { tree, path, last }, 0)),
+                    Err(error) => return Some(Err(error)),
+                }
+                continue;
+            };
+            let Some(entry) = folder.tree.get(*at) else {
+                self.here = None;
+                continue;
+            };
+            *at += 1;
+            let Ok(name) = entry.name() else { continue };
+            if matches!(name, "" | "." | "..") || name.eq_ignore_ascii_case(".git") || name.contains('/') {
+                continue;
+            }
+            let path = join(&folder.path, name);
+            if path.len() > MAX_PATH {
+                continue;
+            }
+            let last = self.ignore.last(&path, folder.last);
+            let is_excluded = self.ignore.leaves_out(last);
+            let kind = match (entry.kind(), entry.filemode()) {
+                (Some(ObjectType::Tree), _) => Kind::Folder,
+                (Some(ObjectType::Blob), LINK) => Kind::Link,
+                (Some(ObjectType::Blob), EXECUTABLE) => Kind::File { mode: 0o755 },
+                (Some(ObjectType::Blob), _) => Kind::File { mode: 0o644 },
+                _ => continue,
+            };
+            if kind == Kind::Folder && !(is_excluded && self.ignore.is_final()) {
+                self.rest.push(Folder { tree: entry.id(), path: path.clone(), last });
+            }
+            return Some(Ok(Found { path, kind, id: entry.id(), is_excluded }));
+        }
+    }
+}
+
+/// Finds out whether a folder of a commit may be packed, before anything of it is read.
+pub(super) fn survey(
+    repository: &Repository,
+    root: Oid,
+    folder: &str,
+    ignore: &Ignore,
+    limit_mib: u64,
+    reporter: &Reporter,
+) -> Result<(), GitError> {
+    let cache = |error: git2::Error| GitError::cache(&error);
+    let odb = repository.odb().map_err(cache)?;
+    let most = MAX_ENTRIES.min(MAX_TRIES / ignore.len().max(1));
+    let mut left = limit_mib.saturating_mul(1 << 20);
+    for (number, found) in Walk::new(repository, root, folder, ignore).enumerate() {
+        let found = found.map_err(cache)?;
+        if number >= most {
+            return Err(GitError::ContextTooMany { limit: most });
+        }
+        if reporter.is_cancelled() {
+            return Err(GitError::Cancelled);
+        }
+        if found.kind != Kind::Folder && !found.is_excluded {
+            let (size, _) = odb.read_header(found.id).map_err(cache)?;
+            left = left.checked_sub(size as u64).ok_or(GitError::ContextTooLarge { limit_mib })?;
+        }
+    }
+    Ok(())
+}
+
+/// Packs a folder of a commit that was surveyed.
 pub(super) fn commit(
     archive: &mut Archive,
     repository: &Repository,
@@ -20,37 +137,24 @@ pub(super) fn commit(
     folder: &str,
     ignore: &Ignore,
 ) -> io::Result<()> {
-    let Some((start, ObjectType::Tree)) = find(repository, root, folder) else { return Ok(()) };
-    let mut folders = vec![(start, String::new())];
-    while let Some((id, folder)) = folders.pop() {
-        let tree = repository.find_tree(id).map_err(io::Error::other)?;
-        for entry in &tree {
-            let Ok(name) = entry.name() else { continue };
-            if matches!(name, "" | "." | "..") || name.eq_ignore_ascii_case(".git") || name.contains('/') {
-                continue;
-            }
-            let path = join(&folder, name);
-            let excluded = ignore.excludes(&path);
-            if entry.kind() == Some(ObjectType::Tree) {
-                if !excluded {
-                    archive.folder(&path)?;
-                }
-                if !excluded || !ignore.is_final() {
-                    folders.push((entry.id(), path));
-                }
-            } else if entry.kind() == Some(ObjectType::Blob) && !excluded {
-                let blob = repository.find_blob(entry.id()).map_err(io::Error::other)?;
-                let link = std::str::from_utf8(blob.content())
-                    .ok()
-                    .filter(|target| entry.filemode() == LINK && !target.is_empty());
-                match link {
-                    Some(target) => archive.link(&path, target)?,
-                    None => {
-                        let mode = if entry.filemode() == EXECUTABLE { 0o755 } else { 0o644 };
-                        archive.file(&path, mode, blob.content())?;
-                    }
-                }
-            }
+    for found in Walk::new(repository, root, folder, ignore) {
+        let Found { path, kind, id, is_excluded } = found.map_err(io::Error::other)?;
+        if is_excluded {
+            continue;
+        }
+        if kind == Kind::Folder {
+            archive.folder(&path)?;
+            continue;
+        }
+        let blob = repository.find_blob(id).map_err(io::Error::other)?;
+        let content = blob.content();
+        match kind {
+            Kind::File { mode } => archive.file(&path, mode, content)?,
+            _ if content.is_empty() || content.len() > MAX_PATH => archive.file(&path, 0o644, content)?,
+            _ => match std::str::from_utf8(content) {
+                Ok(target) => archive.link(&path, target)?,
+                Err(_) => archive.file(&path, 0o644, content)?,
+            },
         }
     }
     Ok(())

@@ -55,6 +55,12 @@ impl Refs {
         }
     }
 
+    /// Whether HEAD names nothing that is here: a branch that was never pushed, or was renamed.
+    pub fn is_headless(&self) -> bool {
+        let head = self.head.as_deref().unwrap_or("HEAD");
+        !self.all.contains_key(head)
+    }
+
     /// The branch that HEAD names, by its short name.
     pub fn default_branch(&self) -> Option<&str> {
         self.head.as_deref()?.strip_prefix("refs/heads/")
@@ -93,17 +99,25 @@ impl Refs {
 
     fn choose_head(&self, shown: &str) -> Result<Choice, GitError> {
         let empty = || GitError::Empty(shown.to_owned());
-        match &self.head {
-            Some(head) => self.at(head, None).ok_or_else(empty),
-            // A remote whose HEAD is detached, or too old to say what it names.
-            None => {
-                let commit = self.all.get("HEAD").ok_or_else(empty)?;
-                let same = |name: &&String| name.starts_with("refs/heads/") && self.all.get(*name) == Some(commit);
-                let usual = ["refs/heads/main", "refs/heads/master"].map(str::to_owned);
-                let branch = usual.iter().find(same).or_else(|| self.all.keys().find(same));
-                self.at(branch.map_or("HEAD", String::as_str), None).ok_or_else(empty)
-            }
+        if let Some(found) = self.head.as_deref().and_then(|head| self.at(head, None)) {
+            return Ok(found);
         }
+        let branches = || self.all.keys().filter(|name| name.starts_with("refs/heads/"));
+        let usual = ["refs/heads/main", "refs/heads/master"];
+        let Some(commit) = self.all.get("HEAD") else {
+            // `git init --bare` names a branch, and another one was pushed. Hosts do not list such a HEAD at all.
+            let only = branches().next().filter(|_| branches().count() == 1).map(String::as_str);
+            let branch = usual.into_iter().find(|name| self.all.contains_key(*name)).or(only);
+            let short = |name: &String| name.strip_prefix("refs/heads/").map(str::to_owned);
+            return branch.and_then(|name| self.at(name, None)).ok_or_else(|| {
+                let branches: Vec<String> = branches().filter_map(short).collect();
+                if branches.is_empty() { empty() } else { GitError::NoDefault { url: shown.to_owned(), branches } }
+            });
+        };
+        // A remote whose HEAD is detached, or too old to say what it names.
+        let same = |name: &&str| self.all.get(*name) == Some(commit);
+        let branch = usual.into_iter().find(same).or_else(|| branches().map(String::as_str).find(same));
+        self.at(branch.unwrap_or("HEAD"), None).ok_or_else(empty)
     }
 
     fn at(&self, full_ref: &str, path: Option<&str>) -> Option<Choice> {
@@ -254,11 +268,40 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_names_nothing_is_guessed_or_told() {
+        let with = |branches: &[&str]| {
+            let mut refs = Refs::default();
+            refs.note("refs/tags/v1", A, None);
+            for branch in branches {
+                refs.note(&format!("refs/heads/{branch}"), A, None);
+            }
+            refs
+        };
+        let head = |refs: &Refs| refs.choose(&Reference::Head, "x");
+        let guessed = |branches: &[&str]| match head(&with(branches)).unwrap() {
+            Choice::Ref { full_ref, .. } => full_ref,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(guessed(&["a", "main", "master"]), "refs/heads/main");
+        assert_eq!(guessed(&["a", "master"]), "refs/heads/master");
+        assert_eq!(guessed(&["trunk"]), "refs/heads/trunk");
+        assert!(with(&["trunk"]).is_headless() && !refs().is_headless());
+        // A host that lists what its HEAD names, though it is not there.
+        let named = Refs { head: Some("refs/heads/master".to_owned()), ..with(&["a", "b"]) };
+        for refs in [with(&["a", "b"]), named] {
+            let Err(GitError::NoDefault { branches, .. }) = head(&refs) else { panic!("found") };
+            assert_eq!(branches, ["a", "b"]);
+        }
+        assert!(matches!(head(&with(&[])), Err(GitError::Empty(_))));
+    }
+
+    #[test]
     fn an_empty_repository_says_so() {
         assert!(matches!(Refs::default().choose(&Reference::Head, "x"), Err(GitError::Empty(_))));
         let mut detached = Refs::default();
         detached.note("HEAD", A, None);
         detached.note("refs/heads/z", A, None);
+        assert!(!detached.is_headless());
         let choice = detached.choose(&Reference::Head, "x").unwrap();
         assert!(matches!(choice, Choice::Ref { full_ref, .. } if full_ref == "refs/heads/z"));
     }

@@ -220,6 +220,29 @@ async fn a_damaged_large_file_is_not_taken_and_does_not_stop_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_host_of_large_files_does_not_choose_what_is_fetched() {
+    let world = World::new().await;
+    let ((oid, text), (grown, short), (unasked, _)) = (pointer(b"wanted"), pointer(b"small"), pointer(b"unasked"));
+    world.repo("r", &[("a.bin", &text), ("b.bin", &short), (".gitattributes", "*.bin filter=lfs\n")]);
+    world.server.add_large(&oid, b"wanted");
+    world.server.add_large(&grown, &vec![7; 4 << 20]);
+    world.server.add_large(&unasked, b"unasked");
+    world.server.pad(2 << 20);
+    let checkout = checked_out(&world, &world.url("r")).await;
+    let said = &checkout.diagnostics[0].message;
+    assert!(said.contains("its Git LFS answer is longer than 1024 KiB"), "{said}");
+
+    world.server.pad(0);
+    let checkout = checked_out(&world, &world.url("r")).await;
+    let said = &checkout.diagnostics[0].message;
+    assert!(said.starts_with("1 of 2 large files are only pointers (b.bin)"), "{said}");
+    let (folder, _) = unpack(checkout).await;
+    assert_eq!(read(folder.path(), "a.bin"), "wanted");
+    let asked = world.server.requests();
+    assert!(!asked.contains(&format!("GET /large/{unasked}")), "{asked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn large_files_are_followed_to_where_they_lie() {
     let world = World::new().await;
     let (oid, text) = pointer(b"far away");

@@ -139,3 +139,48 @@ async fn what_a_build_does_not_see_of_a_container_does_not_count() {
     let context = git.context_of(file, &own, "Dockerfile", "").unwrap();
     assert!(context.tar.try_collect::<Vec<_>>().await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_beyond_the_limits_is_refused_before_the_first_byte() {
+    let world = World::new().await;
+    let rules = "x\n".repeat(1001);
+    let repo = world.repo("r", &[("Dockerfile", "FROM a"), (".dockerignore", "zeros\n")]);
+    // Next to nothing as it is fetched.
+    for folder in ["", "large/", "left-out/"] {
+        std::fs::create_dir_all(repo.path.join(folder)).unwrap();
+        std::fs::write(repo.path.join(format!("{folder}zeros")), vec![0; 3 << 20]).unwrap();
+    }
+    repo.commit(&[("left-out/.dockerignore", "zeros\n"), ("rules/.dockerignore", &rules)]);
+    let mut config = world.config();
+    config.source.max_mib = 2;
+    let git = Git::new(&config).unwrap();
+    let from = source(&world.url("r"));
+    let commit = repo.head().parse().unwrap();
+    let refused = async |commit, folder| {
+        let error = git.context(&from, commit, "Dockerfile", folder, &Silent).await.unwrap_err();
+        (error.code(), error.to_string(), error.hint().unwrap())
+    };
+    let (code, message, hint) = refused(&commit, "large").await;
+    assert_eq!((code, &*message), ("build-context-too-large", "the build context is larger than 2 MiB"));
+    assert!(hint.contains(".dockerignore") && hint.contains("source.max_mib"), "{hint}");
+    let (code, message, _) = refused(&commit, "rules").await;
+    assert_eq!(code, "dockerignore-too-large");
+    assert!(message.starts_with("rules/.dockerignore has more than 1000 rules"), "{message}");
+    let (_, found) = files(git.context(&from, &commit, "Dockerfile", "left-out", &Silent).await.unwrap()).await;
+    assert_eq!(names(&found), [".dockerignore", ".steading.Dockerfile"]);
+
+    // Eight folders, each of which holds the next one ten times: a hundred million files.
+    let mut tree = repo.git(&["rev-parse", "HEAD:left-out"]);
+    for _ in 0..8 {
+        tree = repo.tree(&(0..10).map(|n| format!("040000 tree {tree}\t{n}\n")).collect::<String>());
+    }
+    let file = repo.git(&["rev-parse", "HEAD:Dockerfile"]);
+    let root = repo.tree(&format!("100644 blob {file}\tDockerfile\n040000 tree {tree}\tbomb\n"));
+    let bomb = repo.git(&["commit-tree", &root, "-m", "bomb"]);
+    repo.git(&["update-ref", "refs/heads/bomb", &bomb]);
+    let (code, message, _) = refused(&bomb.parse().unwrap(), "").await;
+    assert_eq!(
+        (code, &*message),
+        ("build-context-too-large", "the build context has more than 2000000 files and folders")
+    );
+}

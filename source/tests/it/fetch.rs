@@ -52,6 +52,26 @@ async fn references_are_pinned_to_commits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_names_no_branch_is_not_an_empty_repository() {
+    let world = World::new().await;
+    let repo = world.repo("r", &[("a", "1")]);
+    repo.git(&["symbolic-ref", "HEAD", "refs/heads/master"]);
+    let git = world.git();
+    for url in [world.url("r"), repo.path.to_str().unwrap().to_owned()] {
+        let pinned = pin(&git, &url).await.unwrap();
+        assert_eq!(pinned.branch.as_deref(), Some("main"), "{url}");
+        let notes: Vec<_> = pinned.notes.iter().map(|note| note.code.as_str()).collect();
+        assert_eq!(notes, ["default-branch-missing"], "{url}");
+    }
+    assert!(pin(&git, &format!("{}#main", world.url("r"))).await.unwrap().notes.is_empty());
+    repo.git(&["branch", "one", "main"]);
+    repo.git(&["branch", "-m", "main", "two"]);
+    let error = pin(&git, &world.url("r")).await.unwrap_err();
+    assert_eq!(error.code(), "default-branch-missing");
+    assert_eq!(error.hint().as_deref(), Some("Put a branch after the address: `#one`, `#two`"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_says_so() {
     let world = World::new().await;
     let repo = world.repo("r", &[("a", "1")]);

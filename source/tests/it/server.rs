@@ -32,14 +32,21 @@ pub struct Server {
     log: Arc<Mutex<Vec<String>>>,
     secrets: Arc<Mutex<Vec<String>>>,
     large: Arc<Mutex<HashMap<String, Vec<u8>>>>,
+    padding: Arc<Mutex<usize>>,
 }
 
 impl Server {
     pub async fn start(root: &Path) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server =
-            Self { url, root: root.to_owned(), log: Arc::default(), secrets: Arc::default(), large: Arc::default() };
+        let server = Self {
+            url,
+            root: root.to_owned(),
+            log: Arc::default(),
+            secrets: Arc::default(),
+            large: Arc::default(),
+            padding: Arc::default(),
+        };
         let this = server.clone();
         tokio::spawn(async move {
             loop {
@@ -75,6 +82,11 @@ impl Server {
 
     pub fn add_large(&self, oid: &str, content: &[u8]) {
         self.large.lock().unwrap().insert(oid.to_owned(), content.to_vec());
+    }
+
+    /// Makes answers about large files longer by so many bytes.
+    pub fn pad(&self, bytes: usize) {
+        *self.padding.lock().unwrap() = bytes;
     }
 
     /// The answer, or half of one: what follows is silence under `/hang/`, and a byte now and then
@@ -153,7 +165,7 @@ impl Server {
             .iter()
             .map(|object| {
                 let oid = object["oid"].as_str().unwrap();
-                let mut found = object.clone();
+                let mut found = serde_json::json!({"oid": oid, "size": u64::MAX});
                 if large.contains_key(oid) {
                     let href = format!("{}/moved/large/{oid}", self.url);
                     let header = serde_json::json!({"Authorization": "Bearer here-alone"});
@@ -164,7 +176,15 @@ impl Server {
                 found
             })
             .collect();
-        plain(200, &serde_json::json!({ "objects": objects }).to_string())
+        // An object that nobody asked for, and sizes that are not so: a host may say what it likes.
+        let unasked = large.keys().filter(|oid| !objects.iter().any(|object| object["oid"] == **oid));
+        let unasked = unasked.map(|oid| {
+            let href = format!("{}/large/{oid}", self.url);
+            serde_json::json!({"oid": oid, "size": u64::MAX, "actions": {"download": {"href": href}}})
+        });
+        let objects: Vec<_> = unasked.chain(objects.iter().cloned()).collect();
+        let padding = " ".repeat(*self.padding.lock().unwrap());
+        plain(200, &(serde_json::json!({ "objects": objects }).to_string() + &padding))
             .header_of("content-type", "application/vnd.git-lfs+json")
     }
 

@@ -1,5 +1,6 @@
 //! A folder with repositories, a server in front of it, and an empty cache.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
@@ -87,6 +88,14 @@ impl Repo {
         self.git(&["add", "-A"]);
         self.git(&["commit", "-q", "--allow-empty", "-m", "change"]);
         self.head()
+    }
+
+    /// A tree made by hand, from lines as `git ls-tree` prints them.
+    pub fn tree(&self, lines: &str) -> String {
+        let file = self.path.with_extension("tree");
+        std::fs::write(&file, lines).unwrap();
+        let made = Command::new("git").arg("mktree").current_dir(&self.path).stdin(File::open(file).unwrap()).output();
+        String::from_utf8(made.unwrap().stdout).unwrap().trim().to_owned()
     }
 
     pub fn head(&self) -> String {

@@ -68,6 +68,19 @@ async fn a_token_is_good_until_it_ends(world: &World) {
     assert!(matches!(tokens.revoke(admin, TokenId::new()).await, Err(StoreError::NotFound)));
 }
 
+#[tokio::test]
+async fn a_token_is_good_while_its_use_cannot_be_noted() {
+    let world = World::sqlite().await;
+    let tokens = world.store.tokens();
+    let admin = world.store.users().admin();
+    let (id, token) = tokens.create(admin, "ci", Scope::All, None).await.unwrap();
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON token BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END";
+    world.execute(full).await;
+    let (shown, _) = tokens.find(token.reveal()).await.unwrap().unwrap();
+    assert_eq!(shown, Credential::Token(id));
+    assert_eq!(tokens.list(admin).await.unwrap()[0].used_at, None);
+}
+
 async fn the_configured_token_is_the_administrators(world: &World) {
     let mut config = world.config.clone();
     config.auth.admin_token = Secret::new("from-the-environment".into());
