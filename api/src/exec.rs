@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures::StreamExt as _;
 use steading_core::runtime::{Chunk, Exec, Process, RuntimeError};
 use steading_core::{Phase, Workspace};
+use steading_gateway::Hangup;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::app::App;
 use crate::caller::{Enter, Granted};
+use crate::frames;
 use crate::problem::ApiError;
 use crate::views::exec::{ExecResultView, ExecView};
 
@@ -39,8 +42,8 @@ impl Kept {
 /// What a person's command looks like to the runtime: as the remote user, in the opened folder, with the
 /// environment that the user's shell makes (`userEnvProbe`) and `remoteEnv`, unless the request says otherwise.
 ///
-/// The helper inside changes user and environment. Values travel in the exec's environment, because
-/// command lines are public in a container.
+/// The helper inside changes user and environment, and ends the command when nobody waits for it any more. Values
+/// travel in the exec's environment, because command lines are public in a container.
 #[must_use]
 pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
     let program = match view.cmd.as_slice() {
@@ -51,7 +54,7 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
     let user = view.user.clone().or_else(|| spec.map(|s| s.remote_user.clone()));
     let folder = view.workdir.clone().or_else(|| spec.map(|s| s.opened().to_owned()));
     let folder = folder.or_else(|| workspace.facts.root.clone());
-    let mut words: Vec<String> = ["/opt/steading/bin/inside", "as"].map(str::to_owned).to_vec();
+    let mut words: Vec<String> = ["/opt/steading/bin/inside", "run"].map(str::to_owned).to_vec();
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     option("--user", user.as_deref().unwrap_or("0"));
     option("--cwd", folder.as_deref().unwrap_or("/"));
@@ -69,15 +72,7 @@ pub fn command(workspace: &Workspace, view: &ExecView) -> Exec {
     }
     words.push("--".to_owned());
     words.extend(program);
-    Exec {
-        container: None,
-        command: words,
-        user: Some("0".to_owned()),
-        folder: None,
-        env,
-        tty: None,
-        stdin: view.stdin.is_some(),
-    }
+    Exec { container: None, command: words, user: Some("0".to_owned()), folder: None, env, tty: None, stdin: true }
 }
 
 /// Says so when there is no container to enter. After a rebuild that failed the container from before may
@@ -112,8 +107,13 @@ fn check_sayable(view: &ExecView) -> Result<(), ApiError> {
     }
 }
 
-/// Runs a command to its end.
-pub async fn run(app: &App, granted: &Granted<Enter>, view: ExecView) -> Result<ExecResultView, ApiError> {
+/// Runs a command to its end, or until whoever asked for it has hung up.
+pub async fn run(
+    app: &App,
+    granted: &Granted<Enter>,
+    view: ExecView,
+    hangup: Option<&Hangup>,
+) -> Result<ExecResultView, ApiError> {
     let workspace = granted.workspace();
     check_sayable(&view)?;
     check_enterable(workspace)?;
@@ -123,12 +123,26 @@ pub async fn run(app: &App, granted: &Granted<Enter>, view: ExecView) -> Result<
         RuntimeError::Gone => not_running(workspace),
         other => ApiError::from_fault(&other),
     })?;
-    match tokio::time::timeout(timeout, collect(process, view.stdin)).await {
+    let hung_up = async {
+        match hangup {
+            Some(hangup) => hangup.ended().await,
+            None => std::future::pending().await,
+        }
+    };
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(timeout, collect(process, view.stdin)) => ended,
+        () = hung_up => return Err(ApiError::unprocessable(
+            "exec-abandoned",
+            "The command was ended, because its client closed its side of the connection.",
+            Some("Keep it open until the answer has come, or give an Idempotency-Key.".to_owned()),
+        )),
+    };
+    match ended {
         Ok(result) => result.map_err(|error| ApiError::from_fault(&error)),
         Err(_) => Err(ApiError::unprocessable(
             "exec-timeout",
             format!("The command did not end within {} seconds.", timeout.as_secs()),
-            Some("It may still run. Give `timeout_seconds`, or start it in the background.".to_owned()),
+            Some("It was ended. Give a longer `timeout_seconds`, or start it in the background with nohup.".to_owned()),
         )),
     }
 }
@@ -137,10 +151,15 @@ async fn collect(mut process: Process, stdin: Option<String>) -> Result<ExecResu
     let input = process.stdin.take();
     // Input and output flow at once: a command that answers while it reads must not stall.
     let feed = async move {
-        if let (Some(mut input), Some(text)) = (input, stdin) {
+        if let Some(mut input) = input {
             // A command that stops reading early is no error of ours.
-            let _ = input.write_all(text.as_bytes()).await;
-            let _ = input.shutdown().await;
+            let mut all = BytesMut::new();
+            frames::data(stdin.unwrap_or_default().as_bytes(), &mut all);
+            frames::end(&mut all);
+            let _ = input.write_all(&all).await;
+            let _ = input.flush().await;
+            // As long as it is open, somebody waits.
+            std::future::pending::<()>().await;
         }
         std::future::pending::<()>().await;
     };

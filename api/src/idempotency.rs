@@ -16,6 +16,7 @@ use poem::http::{HeaderValue, Method, StatusCode};
 use poem::{Body, Endpoint, IntoResponse as _, Middleware, Request, Response, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use steading_gateway::Hangup;
 use steading_store::{Begun, Claim};
 use tracing::Instrument as _;
 
@@ -108,7 +109,8 @@ impl<E: Endpoint + 'static> WithReplay<E> {
                 }
             }
         };
-        // A task of its own outlives the connection.
+        // A task of its own outlives the connection: who comes again with the key gets the answer.
+        request.extensions_mut().remove::<Hangup>();
         let id = REQUEST_ID.try_with(Clone::clone).unwrap_or_default();
         let work = REQUEST_ID.scope(id, answer(Arc::clone(&self.0), app, request, claim)).in_current_span();
         match tokio::spawn(work).await {

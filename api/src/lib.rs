@@ -12,6 +12,7 @@ pub mod body;
 pub mod caller;
 pub mod creation;
 pub mod exec;
+mod frames;
 pub mod idempotency;
 pub mod inquiry;
 pub mod listening;

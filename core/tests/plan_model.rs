@@ -15,6 +15,8 @@ use steading_core::Phase;
 
 #[path = "plan_model/model.rs"]
 mod model;
+#[path = "plan_model/sample.rs"]
+mod sample;
 
 use model::{Setup, State};
 

@@ -28,7 +28,7 @@ use crate::proxy::Proxy;
 pub use crate::proxy::{Notice, is_page_wanted};
 pub use crate::pulse::{Activity, Pulse};
 pub use crate::request_id::RequestId;
-pub use crate::server::{serve, tune};
+pub use crate::server::{Hangup, serve, tune};
 
 /// The way into workspaces, as a poem endpoint. Cheap to clone.
 #[derive(Clone)]

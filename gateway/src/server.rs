@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures::task::AtomicWaker;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
@@ -86,21 +87,26 @@ where
         let Ok(socket) = socket.into_std() else { continue };
         let lane = place.handle.clone();
         let endpoint = Arc::clone(&endpoint);
+        let closing = Arc::new(Closing::default());
+        let hangup = Hangup(Arc::clone(&closing));
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let endpoint = Arc::clone(&endpoint);
-            async move { Ok::<_, Infallible>(endpoint.get_response(from(request, local, remote)).await.into()) }
+            let (endpoint, hangup) = (Arc::clone(&endpoint), hangup.clone());
+            async move { Ok::<_, Infallible>(endpoint.get_response(from(request, local, remote, hangup)).await.into()) }
         });
         let (builder, stopping) = (builder.clone(), stopping.clone());
         let carry = async move {
             let _place = place;
             let Ok(socket) = TcpStream::from_std(socket) else { return };
-            let (socket, closing) = HalfClose::new(socket);
+            let socket = HalfClose { socket, closing: Arc::clone(&closing) };
             let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service).with_upgrades());
             let mut given_up = pin!(closing.given_up());
             let mut stopped = pin!(stopping.0.notified());
             let (mut waits, mut drains) = (false, false);
             // Written out, because it runs for every request: what cannot have happened is not looked at.
             poll_fn(|cx| {
+                if !waits {
+                    closing.task.register(cx.waker());
+                }
                 if let Poll::Ready(end) = connection.as_mut().poll(cx) {
                     if let Err(error) = end {
                         tracing::debug!(%error, "a connection ended");
@@ -132,7 +138,9 @@ where
     Ok(())
 }
 
-fn from(request: hyper::Request<Incoming>, local: SocketAddr, remote: SocketAddr) -> Request {
+fn from(request: hyper::Request<Incoming>, local: SocketAddr, remote: SocketAddr, hangup: Hangup) -> Request {
+    let mut request = request;
+    request.extensions_mut().insert(hangup);
     let local = LocalAddr(Addr::SocketAddr(local));
     let remote = RemoteAddr(Addr::SocketAddr(remote));
     (request, local, remote, Scheme::HTTP).into()
@@ -152,16 +160,38 @@ struct Closing {
     ended: AtomicBool,
     /// Something was written since the last look.
     written: AtomicBool,
+    /// Somebody wants to know of the end while a request is under way, when nothing is read.
+    is_watched: AtomicBool,
+    /// The task that has the socket.
+    task: AtomicWaker,
+    told: Notify,
 }
 
-impl HalfClose {
-    fn new(socket: TcpStream) -> (Self, Arc<Closing>) {
-        let closing = Arc::new(Closing::default());
-        (Self { socket, closing: Arc::clone(&closing) }, closing)
+/// An extension of every request: tells when the client has ended its side. Most have gone then; a few only have
+/// nothing more to ask, and wait for their answer.
+#[derive(Clone)]
+pub struct Hangup(Arc<Closing>);
+
+impl Hangup {
+    /// Resolves when the client has ended its side.
+    pub async fn ended(&self) {
+        let mut told = pin!(self.0.told.notified());
+        // Registered before the look, so that nothing falls between the two.
+        told.as_mut().enable();
+        self.0.is_watched.store(true, Ordering::Release);
+        self.0.task.wake();
+        if !self.0.ended.load(Ordering::Acquire) {
+            told.await;
+        }
     }
 }
 
 impl Closing {
+    fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.told.notify_waiters();
+    }
+
     /// Resolves when nothing could be written to the peer for a while.
     async fn given_up(&self) {
         loop {
@@ -179,7 +209,7 @@ impl AsyncRead for HalfClose {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.socket).poll_read(cx, buf);
         if matches!(read, Poll::Ready(Ok(()))) && buf.filled().len() == before && buf.remaining() > 0 {
-            self.closing.ended.store(true, Ordering::Relaxed);
+            self.closing.end();
         }
         read
     }
@@ -204,7 +234,15 @@ impl AsyncWrite for HalfClose {
         self.socket.is_write_vectored()
     }
 
+    /// Called whenever the connection is looked at, so that this is the place to watch it.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closing.is_watched.load(Ordering::Acquire) {
+            let mut next = [0];
+            let peeked = self.socket.poll_peek(cx, &mut ReadBuf::new(&mut next));
+            if matches!(peeked, Poll::Ready(Ok(0) | Err(_))) {
+                self.closing.end();
+            }
+        }
         Pin::new(&mut self.socket).poll_flush(cx)
     }
 

@@ -8,7 +8,7 @@
 //! at most a MiB beyond it: a browser takes whatever comes, and keeps in memory what it has not drawn. Who never
 //! says it is sent everything at once.
 //!
-//! The terminal itself belongs to `inside term`, which takes frames (`kind u8 | length u32 | payload`) and
+//! The terminal itself belongs to `inside term`, which takes [`frames`] and
 //! hangs up on the shell when they end: whatever becomes of the browser, of this server or of what lies between.
 
 use std::collections::BTreeMap;
@@ -30,13 +30,9 @@ use super::stay::Stay;
 use crate::app::App;
 use crate::caller::{Enter, Granted};
 use crate::exec::check_enterable;
+use crate::frames;
 use crate::problem::ApiError;
 
-/// Kinds of frames to the terminal.
-const DATA: u8 = 1;
-const SIZE: u8 = 2;
-/// Longest payload of a frame.
-const LONGEST: usize = 64 << 10;
 /// A browser that takes nothing gets no farewell after so long.
 const FAREWELL: Duration = Duration::from_secs(5);
 /// So much typed input may wait for a program that does not read; then the browser waits too.
@@ -207,54 +203,19 @@ async fn listen(
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                     Ok(Control::Drawn(drawn)) => drop(hear(&|heard| heard.drawn = Some(drawn))),
-                    Ok(Control::Resize(size)) if is_heard => resize(size, &mut typed),
+                    Ok(Control::Resize(size)) if is_heard => frames::size(size.0, size.1, &mut typed),
                     Ok(Control::Resize(_)) | Err(_) => {}
                 },
-                Some(Ok(Message::Binary(bytes))) if is_heard => type_in(&bytes, &mut typed),
+                Some(Ok(Message::Binary(bytes))) if is_heard => frames::data(&bytes, &mut typed),
                 Some(Ok(_)) => {}
             },
         }
     }
 }
 
-/// What was typed, as frames for `inside term`.
-fn type_in(bytes: &[u8], frames: &mut BytesMut) {
-    for piece in bytes.chunks(LONGEST) {
-        put(frames, DATA, piece);
-    }
-}
-
-/// A new size, as a frame for `inside term`.
-fn resize((columns, rows): Size, frames: &mut BytesMut) {
-    let [c0, c1] = columns.max(1).to_be_bytes();
-    let [r0, r1] = rows.max(1).to_be_bytes();
-    put(frames, SIZE, &[c0, c1, r0, r1]);
-}
-
-fn put(frames: &mut BytesMut, kind: u8, payload: &[u8]) {
-    frames.put_u8(kind);
-    // No piece is longer than LONGEST.
-    frames.put_u32(u32::try_from(payload.len()).unwrap_or(u32::MAX));
-    frames.put_slice(payload);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn frames(make: impl FnOnce(&mut BytesMut)) -> BytesMut {
-        let mut frames = BytesMut::new();
-        make(&mut frames);
-        frames
-    }
-
-    #[test]
-    fn messages_become_frames() {
-        assert_eq!(frames(|frames| type_in(b"ls", frames)), [1, 0, 0, 0, 2, b'l', b's'][..]);
-        assert_eq!(frames(|frames| resize((132, 43), frames)), [2, 0, 0, 0, 4, 0, 132, 0, 43][..]);
-        let large = frames(|frames| type_in(&vec![7; LONGEST + 1], frames));
-        assert_eq!((large.len(), &large[LONGEST + 5..]), (LONGEST + 11, &[1, 0, 0, 0, 1, 7][..]));
-    }
 
     #[test]
     fn only_who_says_what_was_drawn_is_waited_for() {

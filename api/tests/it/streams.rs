@@ -1,15 +1,20 @@
 //! Terminals and streams of events, and that they end with the credential that opened them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::{SinkExt as _, StreamExt as _};
 use reqwest::Method;
 use serde_json::{Value, json};
 use steading_core::WorkspaceId;
 use steading_core::image::ImageRef;
 use steading_core::pod::PodSpec;
+use steading_core::runtime::{Process, ProcessControl};
 use steading_core::workspace::Change;
 use steading_runtime::conformance::{Fixture, Lines};
+use steading_runtime::fake::Fake;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -104,6 +109,54 @@ async fn a_browser_is_sent_no_more_than_it_draws() {
     let mut plain = terminal(&world, id, ("cookie", &cookie)).await;
     plain.send(Message::binary(vec![7; typed])).await.unwrap();
     assert_eq!(taken(&mut plain, shown).await, shown, "a client that says nothing is not waited for");
+}
+
+/// Tells when nobody holds it any more.
+struct Held(Arc<AtomicBool>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl ProcessControl for Held {
+    async fn resize(&self, _columns: u16, _rows: u16) -> steading_core::runtime::Result<()> {
+        Ok(())
+    }
+
+    async fn exit_code(&self) -> steading_core::runtime::Result<i64> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_command_is_let_go_when_nobody_waits_for_it() {
+    let fake = Arc::new(Fake::new());
+    let over = Arc::new(AtomicBool::new(false));
+    let control = over.clone();
+    // A command that never says anything.
+    fake.on_process(move |_, exec| {
+        assert!(exec.stdin && exec.command[..2] == ["/opt/steading/bin/inside", "run"], "{exec:?}");
+        let control = Box::new(Held(control.clone()));
+        Some(Process { stdin: Some(Box::new(tokio::io::sink())), output: futures::stream::pending().boxed(), control })
+    });
+    let world = World::on(fake).await;
+    let id = running(&world).await;
+    let path = format!("/v1/workspaces/{id}/exec");
+    let asked = |body: Value| world.admin(Method::POST, &path).json(&body);
+    let late = asked(json!({ "cmd": ["sleep", "600"], "timeout_seconds": 1 })).send().await.unwrap();
+    assert_eq!(late.json::<Value>().await.unwrap()["code"], "exec-timeout");
+    assert!(over.swap(false, Ordering::Relaxed));
+    let left = asked(json!({ "cmd": ["sleep", "600"] })).timeout(Duration::from_millis(500));
+    assert!(left.send().await.unwrap_err().is_timeout());
+    let let_go = async {
+        while !over.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), let_go).await.expect("somebody still waits for it");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use steading_api::{App, Roles};
 use steading_core::config::Config;
 use steading_gateway::Gateway;
+use steading_runtime::fake::Fake;
 use steading_store::Store;
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -26,15 +27,20 @@ impl World {
 
     /// With other settings.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::made(change, true).await
+        Self::made(Arc::default(), change, true).await
+    }
+
+    /// On a runtime of the test's own.
+    pub async fn on(runtime: Arc<Fake>) -> Self {
+        Self::made(runtime, |_| {}, true).await
     }
 
     /// A control plane that has its gateway elsewhere.
     pub async fn control_only() -> Self {
-        Self::made(|_| {}, false).await
+        Self::made(Arc::default(), |_| {}, false).await
     }
 
-    async fn made(change: impl FnOnce(&mut Config), has_gateway: bool) -> Self {
+    async fn made(runtime: Arc<Fake>, change: impl FnOnce(&mut Config), has_gateway: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.server.data_dir = folder.path().to_owned();
@@ -46,7 +52,6 @@ impl World {
         let address = format!("http://{}", listening.address);
         let config = Arc::new(config);
         let store = Store::open(&config).await.unwrap();
-        let runtime = Arc::new(steading_runtime::fake::Fake::new());
         let app = App::new(config.clone(), store.clone(), runtime.clone());
         let gateway = Arc::new(Gateway::new(config, store.routes(), runtime));
         let stop = CancellationToken::new();

@@ -1,23 +1,18 @@
-//! One state of the model, what can follow it, and the record and sight that stand for it.
+//! One state of the model, and what can follow it.
+
+mod concrete;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use steading_core::image::ImageRef;
 use steading_core::plan::{self, DEATHS, Step};
-use steading_core::pod::{ContainerName, ContainerSpec, PodSpec, SpecHash, VolumeRole};
-use steading_core::resolution::{ImageSource, Resolution, ResolutionKind};
-use steading_core::runtime::{ContainerState, InstanceId, Observed, RuntimeId, VolumeId};
-use steading_core::service::{Service, ServiceName};
-use steading_core::workspace::{Change, Deaths, HeldImage, HookFact, Last, Limits, Populated, Retry, Wishes};
-use steading_core::{
-    Desired, Facts, Failure, Generation, Merged, Owner, Phase, PoolId, Slug, Source, Stage, UserId, Workspace,
-    WorkspaceId,
-};
+use steading_core::pod::PodSpec;
+use steading_core::workspace::{HeldImage, Last, Wishes};
+use steading_core::{Desired, Phase, Stage, Workspace};
 
-/// The start of the container that is there; everything else is told from it.
-const START: DateTime<Utc> = DateTime::from_timestamp_nanos(1_700_000_000_000_000_000);
+use crate::sample::{self, START};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Container {
@@ -78,14 +73,14 @@ pub struct Setup {
 
 impl Setup {
     fn new(wait_for: Option<Stage>, pool: bool) -> Self {
-        let template = workspace();
-        let spec = spec(template.id);
+        let template = sample::workspace();
+        let spec = sample::spec(template.id);
         let mut before = spec.clone();
         before.main.hostname = "before".to_owned();
         let last = Last {
             phase: Phase::Running,
             wishes: Wishes::default(),
-            resolution: resolution(),
+            resolution: sample::resolution(),
             image: HeldImage { image: ImageRef::new("before"), config: Box::default() },
             spec: before.sealed(),
             extensions: None,
@@ -418,199 +413,5 @@ impl State {
                 self.phase == Phase::Running && has_all && is_replaced && if self.pool { waits } else { serves }
             }
         }
-    }
-
-    /// The record and the sight that this state stands for.
-    fn concrete(&self, setup: &Setup) -> (Workspace, Observed) {
-        let instance = InstanceId("this".to_owned());
-        let volume = |current: bool| VolumeId(if current { "this" } else { "another" }.to_owned());
-        let mut ws = setup.template.clone();
-        ws.desired = self.desired;
-        ws.phase = self.phase;
-        ws.owner = if self.pool { Owner::Pool(PoolId::new()) } else { Owner::User(UserId::new()) };
-        if !self.resolved {
-            ws.facts.resolution = None;
-        }
-        let config = Box::new(Merged { wait_for: setup.wait_for, ..Merged::default() });
-        ws.facts.image = self.image.then(|| HeldImage { image: ImageRef::new("image"), config });
-        ws.spec = self.spec.then(|| setup.spec.clone());
-        ws.facts.last = self.last.map(|_| Box::new(setup.last.clone()));
-        ws.failure = self.failure.then(failure);
-        let not_before = START + TimeDelta::hours(if self.again == Again::Later { 3 } else { 1 });
-        let retry = || Retry { step: "up".to_owned(), code: "x".to_owned(), attempts: 1, not_before };
-        ws.retry = (self.again != Again::No).then(retry);
-        ws.facts.deaths = Deaths { count: self.deaths, last: self.counted.then_some(START) };
-        ws.facts.populated = Some(Populated {
-            volume: volume(self.populated),
-            commit: None,
-            branch: None,
-            path: None,
-            submodules: Vec::new(),
-        });
-        ws.facts.extensions = Some(volume(self.extensions));
-        let failed = self.failed.then_some(START);
-        ws.facts.hooks = self.stage.map(|stage| HookFact { instance: instance.clone(), stage, failed });
-        ws.facts.post_start = self.post_start.then(|| (instance.clone(), START));
-        ws.entered_at = (!self.attached).then_some(START);
-
-        let mut seen = Observed::default();
-        let state = match self.container {
-            Container::Absent => None,
-            Container::Up => Some(ContainerState::Up),
-            Container::Paused => Some(ContainerState::Paused),
-            Container::DiedQuickly => Some(down(TimeDelta::seconds(1))),
-            Container::DiedLate => Some(down(TimeDelta::hours(1))),
-        };
-        if let Some(state) = state {
-            seen.containers.insert(ContainerName::main(), state);
-            seen.instance = Some(instance);
-            seen.started_at = Some(START);
-            seen.spec = Some(match (self.fits, self.last) {
-                (true, _) => setup.spec.hash.clone(),
-                (false, Some(true)) => setup.last.spec.hash.clone(),
-                (false, _) => SpecHash("another".to_owned()),
-            });
-        }
-        if self.volumes {
-            seen.volumes = BTreeMap::from([(VolumeRole::Workspace, volume(true)), (VolumeRole::State, volume(true))]);
-        }
-        seen.services.insert(ServiceName::ide(), self.service);
-        (ws, seen)
-    }
-
-    /// The model's own idea of a change of mind against the real record's.
-    pub fn check_changes_of_mind(&self, setup: &Setup) {
-        let told = |ws: &Workspace| {
-            let facts = &ws.facts;
-            let is = [
-                facts.resolution.is_some(),
-                facts.image.is_some(),
-                ws.spec.is_some(),
-                facts.last.is_some(),
-                ws.failure.is_some(),
-                ws.retry.is_some(),
-                facts.extensions.as_ref().is_some_and(|v| v.0 == "this"),
-                facts.populated.as_ref().is_some_and(|p| p.volume.0 == "this"),
-            ];
-            (ws.desired, is, facts.deaths.clone(), facts.hooks.clone(), facts.post_start.clone())
-        };
-        for desired in [Desired::Running, Desired::Stopped, Desired::Deleted] {
-            let mut ws = self.concrete(setup).0;
-            ws.want(desired);
-            assert_eq!(told(&ws), told(&self.wanted(desired).concrete(setup).0), "{self:?} wants {desired:?}");
-        }
-        let mut ws = self.concrete(setup).0;
-        ws.want_rebuild();
-        assert_eq!(told(&ws), told(&self.rebuilt().concrete(setup).0), "{self:?} is rebuilt");
-        let mut ws = self.concrete(setup).0;
-        ws.apply(Change::WentBack(failure()));
-        assert_eq!(told(&ws), told(&self.given_up(false).concrete(setup).0), "{self:?} goes back");
-    }
-}
-
-fn down(after: TimeDelta) -> ContainerState {
-    ContainerState::Down { exit: Some(1), oom: false, finished_at: Some(START + after) }
-}
-
-fn failure() -> Failure {
-    Failure {
-        step: "up".to_owned(),
-        code: "x".to_owned(),
-        message: "x".to_owned(),
-        hint: None,
-        retryable: false,
-        output: None,
-    }
-}
-
-fn spec(id: WorkspaceId) -> PodSpec {
-    let service = Service {
-        name: ServiceName::ide(),
-        port: 1,
-        ready_path: "/".to_owned(),
-        user: "root".to_owned(),
-        command: Vec::new(),
-        env: BTreeMap::new(),
-        folder: "/".to_owned(),
-    };
-    let main = ContainerSpec {
-        name: ContainerName::main(),
-        image: ImageRef::new("image"),
-        user: "0".to_owned(),
-        entrypoint: Vec::new(),
-        command: Vec::new(),
-        folder: None,
-        env: BTreeMap::new(),
-        mounts: Vec::new(),
-        init: true,
-        privileged: false,
-        cap_add: Vec::new(),
-        cap_drop: Vec::new(),
-        devices: Vec::new(),
-        security_opt: Vec::new(),
-        hostname: "fox".to_owned(),
-        extra_hosts: Vec::new(),
-        shm_size: None,
-        group_add: Vec::new(),
-        ulimits: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        labels: BTreeMap::new(),
-    };
-    PodSpec {
-        workspace: id,
-        slug: Slug::random(),
-        main,
-        sidecars: Vec::new(),
-        volumes: vec![VolumeRole::Workspace, VolumeRole::State],
-        services: vec![service],
-        limits: Limits::default(),
-        remote_user: "root".to_owned(),
-        workspace_folder: "/".to_owned(),
-        linked_folder: None,
-        workspace_root: "/".to_owned(),
-        remote_env: BTreeMap::new(),
-        env_probe: "none".to_owned(),
-        hash: SpecHash::default(),
-    }
-    .sealed()
-}
-
-fn resolution() -> Resolution {
-    Resolution {
-        commit: None,
-        branch: None,
-        path: None,
-        folder: None,
-        config_hash: None,
-        kind: ResolutionKind::Template { template: "universal".to_owned() },
-        image: ImageSource::Pull { image: ImageRef::new("image") },
-        config: Box::default(),
-        because: "a test says so".to_owned(),
-        choices: Vec::new(),
-        diagnostics: Vec::new(),
-    }
-}
-
-fn workspace() -> Workspace {
-    Workspace {
-        id: WorkspaceId::new(),
-        slug: Slug::random(),
-        owner: Owner::User(UserId::new()),
-        source: Source::Empty,
-        wishes: Wishes::default(),
-        runtime: RuntimeId::default(),
-        desired: Desired::Running,
-        generation: Generation::default(),
-        rebuilds: 0,
-        spec: None,
-        phase: Phase::Pending,
-        facts: Facts { resolution: Some(resolution()), ..Facts::default() },
-        failure: None,
-        warnings: Vec::new(),
-        retry: None,
-        limits: Limits::default(),
-        entered_at: None,
-        created_at: START,
-        updated_at: START,
     }
 }

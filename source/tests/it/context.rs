@@ -170,7 +170,8 @@ async fn a_context_beyond_the_limits_is_refused_before_the_first_byte() {
     assert_eq!(names(&found), [".dockerignore", ".steading.Dockerfile"]);
 
     // Eight folders, each of which holds the next one ten times: a hundred million files.
-    let mut tree = repo.git(&["rev-parse", "HEAD:left-out"]);
+    repo.commit(&[("empty/file", "")]);
+    let mut tree = repo.git(&["rev-parse", "HEAD:empty"]);
     for _ in 0..8 {
         tree = repo.tree(&(0..10).map(|n| format!("040000 tree {tree}\t{n}\n")).collect::<String>());
     }
