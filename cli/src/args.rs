@@ -230,7 +230,7 @@ pub struct ExecArgs {
     /// Send our standard input to the command.
     #[arg(long, short)]
     pub interactive: bool,
-    /// Seconds before it is given up.
+    /// Seconds before it is ended; 3600 if not given, and at most. So does Ctrl-C end it.
     #[arg(long)]
     pub timeout: Option<u32>,
     #[command(flatten)]

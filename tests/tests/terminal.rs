@@ -1,14 +1,20 @@
 //! Terminals on a real engine: what is in them ends with them, whoever goes first.
 
 use anyhow::{Context as _, Result, ensure};
-use steading_tests::{Settings, Terminal, Workspace, World, eventually, journey};
+use steading_tests::{Cli, Settings, Terminal, Workspace, World, eventually, journey};
 
-/// Waits until no process of the workspace has this argument.
-async fn ends(world: &World, ws: &Workspace, argument: &str) -> Result<()> {
+/// How many processes of the workspace have to do with sleeping for so many seconds; `None` if it cannot be asked.
+async fn count(world: &World, ws: &Workspace, seconds: &str) -> Option<String> {
     // The pattern does not match the command line that has it.
-    let (first, rest) = argument.split_at(1);
-    let script = format!("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -c '^[{first}]{rest}$' || true");
-    let left = async || world.api().exec(ws.id(), &script).await.ok().filter(|(_, count)| count.trim() == "0");
+    let (first, rest) = seconds.split_at(1);
+    let script =
+        format!("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'sleep [{first}]{rest}' | wc -l");
+    world.api().exec(ws.id(), &script).await.ok().map(|(_, count)| count.trim().to_owned())
+}
+
+/// Waits until no process of the workspace sleeps for so many seconds.
+async fn ends(world: &World, ws: &Workspace, argument: &str) -> Result<()> {
+    let left = async || count(world, ws, argument).await.filter(|count| count == "0");
     eventually(left).await.with_context(|| format!("a process with {argument} goes on")).map(drop)
 }
 
@@ -43,6 +49,14 @@ async fn a_terminal_ends_with_whoever_sits_there() -> Result<()> {
         // The connection goes without a word.
         drop(sleeping(world, &ws, "1001").await?);
         ends(world, &ws, "1001").await?;
+
+        // So does whoever waits for a command.
+        let mut waiting = Cli::new(world.data_dir()).begin(&["exec", ws.slug(), "--", "sleep", "1004"])?;
+        let begun = async || count(world, &ws, "1004").await.filter(|count| count != "0");
+        eventually(begun).await.context("it does not begin")?;
+        waiting.kill()?;
+        waiting.wait()?;
+        ends(world, &ws, "1004").await?;
 
         // The server goes without a word, which the engine tells.
         let terminal = sleeping(world, &ws, "1002").await?;

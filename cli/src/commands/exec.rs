@@ -11,6 +11,9 @@ use crate::client::Client;
 use crate::error::{CliError, Kind};
 use crate::output::{self, note, say};
 
+/// The longest that the server waits for a command, in seconds.
+const LONGEST: u32 = 3600;
+
 #[derive(Debug, Deserialize)]
 struct Outcome {
     exit_code: i64,
@@ -48,7 +51,8 @@ pub async fn run(args: ExecArgs) -> Result<ExitCode, CliError> {
         "workdir": args.workdir,
         "env": env,
         "stdin": stdin,
-        "timeout_seconds": args.timeout,
+        // Whoever waits can interrupt it, so there is no hurry.
+        "timeout_seconds": args.timeout.unwrap_or(LONGEST),
     });
     let path = format!("/workspaces/{}/exec", args.name);
     let answer: serde_json::Value = client.post(&path, &body).await?;

@@ -117,7 +117,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Runs a command and waits for it. Each stream is cut after 1 MiB and marked. */
+        /**
+         * Runs a command and waits for it. Each stream is cut after 1 MiB and marked. The command is ended when the
+         *     client hangs up; with an Idempotency-Key it goes on, and whoever sends the key again gets its answer.
+         */
         post: operations["exec_in_workspace"];
         delete?: never;
         options?: never;
