@@ -3,16 +3,16 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{build, config::DevContainer, discover::Tree, scenario::Scenario};
+use crate::{build, config::DevContainer, discover::Tree, feature::lockfile, scenario::Scenario};
 
 /// Bumped whenever the same files would get another hash, so that old ones match nothing.
-const SCHEME: &str = "v1";
+const SCHEME: &str = "v2";
 
-/// The hash of a configuration whose variables are filled in: `v1-` and 64 hexadecimal digits.
+/// The hash of a configuration whose variables are filled in: `v2-` and 64 hexadecimal digits.
 ///
 /// What counts is the configuration as an object, whatever its comments and the order of its keys;
-/// the Dockerfile, byte by byte; the build context and, with Features of the repository's own, the
-/// configuration's folder, both by what the tree calls their content. `default_image` counts where the
+/// the Dockerfile, byte by byte; the build context and, with Features of the repository's own,
+/// `.devcontainer`, both by what the tree calls their content; with Features at all, the lockfile. `default_image` counts where the
 /// configuration names no image. `None` where a file is missing or the tree has no names for folders.
 #[must_use]
 pub fn config_hash(config: &DevContainer, tree: &dyn Tree, default_image: &str) -> Option<String> {
@@ -35,8 +35,15 @@ pub fn config_hash(config: &DevContainer, tree: &dyn Tree, default_image: &str) 
         // Its files are not read yet.
         Scenario::Compose(_) => return None,
     }
-    if config.properties.object("features").keys().any(|feature| feature.starts_with("./")) {
-        part("features", tree.id(config.folder())?.as_bytes());
+    let features = config.properties.object("features");
+    if features.keys().any(|feature| feature.starts_with('.')) {
+        // They are below it, wherever the configuration is.
+        part("features", tree.id(".devcontainer")?.as_bytes());
+    }
+    if !features.is_empty()
+        && let Some(lockfile) = tree.read(&lockfile::path(&config.file))
+    {
+        part("lockfile", &lockfile);
     }
     Some(format!("{SCHEME}-{}", data_encoding::HEXLOWER.encode(&hash.finalize())))
 }
@@ -65,6 +72,7 @@ mod tests {
     struct Files {
         dockerfile: &'static str,
         context: Option<&'static str>,
+        lockfile: Option<&'static str>,
     }
 
     impl Tree for Files {
@@ -73,7 +81,12 @@ mod tests {
         }
 
         fn read(&self, path: &str) -> Option<Vec<u8>> {
-            (path == ".devcontainer/Dockerfile").then(|| self.dockerfile.as_bytes().to_vec())
+            let text = match path {
+                ".devcontainer/Dockerfile" => Some(self.dockerfile),
+                ".devcontainer/devcontainer-lock.json" => self.lockfile,
+                _ => None,
+            };
+            text.map(|text| text.as_bytes().to_vec())
         }
 
         fn id(&self, folder: &str) -> Option<String> {
@@ -87,13 +100,13 @@ mod tests {
     }
 
     const BUILD: &str = r#"{"build": {"dockerfile": "Dockerfile", "args": {"A": "1"}}, "init": true}"#;
-    const FILES: Files = Files { dockerfile: "FROM a", context: Some("1") };
+    const FILES: Files = Files { dockerfile: "FROM a", context: Some("1"), lockfile: None };
 
     #[test]
     fn the_same_written_otherwise_is_the_same() {
         let other = "{\n  // words\n  \"init\": true,\n  \"build\": {\"args\": {\"A\": \"1\"}, \"dockerfile\": \"Dockerfile\"},\n}";
         assert_eq!(hash(BUILD, &FILES), hash(other, &FILES));
-        assert!(hash(BUILD, &FILES).unwrap().starts_with("v1-"));
+        assert!(hash(BUILD, &FILES).unwrap().starts_with("v2-"));
     }
 
     #[test]
@@ -104,7 +117,12 @@ mod tests {
         assert_ne!(first, hash(BUILD, &Files { context: Some("2"), ..FILES }));
         let own = r#"{"image": "a", "features": {"./local": {}}}"#;
         assert_ne!(hash(own, &FILES), hash(own, &Files { context: Some("2"), ..FILES }));
+        let above = r#"{"image": "a", "features": {"../common": {}}}"#;
+        assert_ne!(hash(above, &FILES), hash(above, &Files { context: Some("2"), ..FILES }));
+        let pinned = r#"{"image": "a", "features": {"ghcr.io/a/b": {}}}"#;
+        assert_ne!(hash(pinned, &FILES), hash(pinned, &Files { lockfile: Some("{}"), ..FILES }));
         let image = r#"{"image": "a"}"#;
+        assert_eq!(hash(image, &FILES), hash(image, &Files { lockfile: Some("{}"), ..FILES }));
         assert_eq!(hash(image, &FILES), hash(image, &Files { context: None, ..FILES }));
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Feature, Found, Manifest, Need, Reference, ResolveError, Resolver, compare,
+    reference::short,
     resolver::{MAX_DEPTH, MAX_FEATURES, MAX_REFERENCES},
     shorthand,
 };
@@ -45,6 +46,8 @@ pub(super) struct Graph<'a> {
     /// Each Feature once per set of options, in the order in which they were met.
     pub(super) accepted: Vec<usize>,
     pub(super) needs: Vec<Need>,
+    /// References that were read, also those that are needed and were read before.
+    mentions: usize,
 }
 
 struct Mention {
@@ -72,7 +75,7 @@ pub(super) fn build(resolver: &Resolver) -> Result<Graph<'_>, ResolveError> {
         let metadata = node.source.metadata;
         graph.accepted.push(at);
         let Some(metadata) = metadata else { continue };
-        if graph.nodes.len() + queue.len() + metadata.depends_on().len() > MAX_REFERENCES {
+        if graph.mentions + queue.len() + metadata.depends_on().len() > MAX_REFERENCES {
             return Err(ResolveError::TooMany);
         }
         graph.nodes[at].aliases = Some(metadata.aliases());
@@ -94,7 +97,8 @@ impl<'a> Graph<'a> {
         let by = mention.by.and_then(|by| self.nodes.get(by));
         let depth = by.map_or(0, |by| by.depth + 1);
         let name = by.map(|by| by.id.clone());
-        if self.nodes.len() + self.needs.len() >= MAX_REFERENCES {
+        self.mentions += 1;
+        if self.mentions > MAX_REFERENCES {
             return Err(ResolveError::TooMany);
         }
         if depth > MAX_DEPTH {
@@ -129,7 +133,7 @@ impl<'a> Graph<'a> {
     ) -> Result<Option<Source<'a>>, ResolveError> {
         let reference =
             Reference::parse(id, &resolver.place).map_err(|error| ResolveError::Reference { error, by: by.clone() })?;
-        let missing = || ResolveError::Missing { id: id.chars().take(200).collect(), by: by.clone() };
+        let missing = || ResolveError::Missing { id: short(id), by: by.clone() };
         let bare = |reference| Source { reference, digest: None, artifact: None, metadata: None };
         let digest = match &reference {
             // Only the registry's other names are of interest where nothing is installed.

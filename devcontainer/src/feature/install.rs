@@ -146,7 +146,11 @@ impl Installation {
                 return Err(InstallError::User(user.clone()));
             }
         }
-        let text = format!("_CONTAINER_USER={}\n_REMOTE_USER={}\n", users.container, users.remote);
+        let text = format!(
+            "_CONTAINER_USER={}\n_REMOTE_USER={}\n",
+            script::quote(&users.container),
+            script::quote(&users.remote)
+        );
         self.files.push(ContextFile { path: format!("{FOLDER}/{SHARED}"), text });
         let home = |variable: &str, user: &str| {
             format!("echo \"{variable}=$({} | cut -d: -f6)\" >> {WORK}/{SHARED}", script::passwd_entry(user))

@@ -4,7 +4,10 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Feature, Reference, collate};
+use super::{
+    Feature, Reference, collate,
+    reference::{is_harmless, short},
+};
 use crate::config::DevContainer;
 
 /// Where the lockfile of a configuration is: beside it, hidden if that is.
@@ -69,10 +72,22 @@ impl Lockfile {
         match serde_json::from_str(text).map_err(|error| LockfileError::Unreadable(error.to_string()))? {
             Value::Null => Ok(Self::default()),
             Value::Object(mut map) => match map.shift_remove("features") {
-                Some(Value::Object(features)) => Ok(Self { features }),
+                Some(Value::Object(features)) => Self { features }.checked(),
                 _ => Err(LockfileError::Unreadable("it has no object \"features\"".to_owned())),
             },
             _ => Err(LockfileError::Unreadable("it is not an object".to_owned())),
+        }
+    }
+
+    /// What it pins to becomes part of URLs and names of files.
+    fn checked(self) -> Result<Self, LockfileError> {
+        let wrong = self.features.keys().find(|id| {
+            let integrity = self.integrity(id);
+            integrity.is_some_and(|text| !text.strip_prefix("sha256:").is_some_and(is_harmless))
+        });
+        match wrong {
+            Some(id) => Err(LockfileError::Unreadable(format!("the integrity of {} is no digest", short(id)))),
+            None => Ok(self),
         }
     }
 

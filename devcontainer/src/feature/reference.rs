@@ -13,6 +13,7 @@ mod tarball;
 
 pub use local::{Local, Place};
 pub use oci::Oci;
+pub(super) use oci::is_harmless;
 pub use release::Release;
 pub use tarball::Tarball;
 
@@ -147,7 +148,7 @@ fn is_id(text: &str) -> bool {
 }
 
 /// A reference from a stranger, short enough for a message.
-fn short(id: &str) -> String {
+pub(super) fn short(id: &str) -> String {
     id.chars().take(200).collect()
 }
 

@@ -55,6 +55,6 @@ pub(super) fn passwd_entry(user: &str) -> String {
 }
 
 /// A text as one word of a shell.
-fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -72,7 +72,7 @@ USER $_DEV_CONTAINERS_IMAGE_USER
     assert_eq!(folders, [(".devcontainer-features/git_0", 0), (".devcontainer-features/node_1", 1)]);
     assert_eq!(text(&plan, ".devcontainer-features/node_1/devcontainer-features.env"), "VERSION=\"20\"");
     let shared = text(&plan, ".devcontainer-features/devcontainer-features.builtin.env");
-    assert_eq!(shared, "_CONTAINER_USER=root\n_REMOTE_USER=vscode\n");
+    assert_eq!(shared, "_CONTAINER_USER='root'\n_REMOTE_USER='vscode'\n");
     assert_eq!(plan.args["_DEV_CONTAINERS_IMAGE_USER"], "root");
 }
 

@@ -89,12 +89,15 @@ fn it_is_read_back_and_pins_by_the_reference_as_written() {
     assert_eq!(read.ids().count(), 3);
 }
 
+/// A digest that would be another file in a cache.
+const ESCAPES: &str = r#"{"features": {"ghcr.io/a/b": {"integrity": "sha256:../../x"}}}"#;
+
 #[test]
 fn an_empty_file_pins_nothing_and_a_broken_one_is_an_error() {
     for text in ["", " \n", "null"] {
         assert_eq!(Lockfile::parse(text), Ok(Lockfile::default()));
     }
-    for text in ["{", "[]", "{}", r#"{"features": 1}"#, "{} // a comment"] {
+    for text in ["{", "[]", "{}", r#"{"features": 1}"#, "{} // a comment", ESCAPES] {
         assert_eq!(Lockfile::parse(text).unwrap_err().code(), "lockfile-unreadable", "{text}");
     }
 }

@@ -36,10 +36,11 @@ impl Oci {
         }
         let (resource, tag, digest) = if let Some((resource, digest)) = text.rsplit_once('@') {
             let (algorithm, hash) = digest.split_once(':')?;
-            if algorithm != "sha256" || hash.contains(':') {
+            // The reference says that a hash looks wrong, and goes on to ask the registry for it; so do we, but
+            // not for what would be another path there, or another file in a cache.
+            if algorithm != "sha256" || !is_harmless(hash) {
                 return None;
             }
-            // The reference says that a hash looks wrong, and goes on to ask the registry for it.
             (resource, None, Some(digest.to_owned()))
         } else {
             let (resource, tag) = match text.rsplit_once(':') {
@@ -99,8 +100,14 @@ impl Oci {
     /// Whether the registry is a host that can be asked.
     #[must_use]
     pub fn names_a_host(&self) -> bool {
-        self.registry.contains('.') || self.registry.starts_with("localhost")
+        let is_likely = self.registry.contains('.') || self.registry.starts_with("localhost");
+        is_likely && HOST.is_match(&self.registry)
     }
+}
+
+/// Whether a text can be the hash of a digest, as far as what becomes of it in URLs and names of files.
+pub(in crate::feature) fn is_harmless(hash: &str) -> bool {
+    !hash.is_empty() && hash.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 impl fmt::Display for Oci {
@@ -115,6 +122,10 @@ impl fmt::Display for Oci {
 #[expect(clippy::expect_used, reason = "a constant pattern, compiled in every test")]
 static TAG: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$").expect("the pattern is valid"));
+
+#[expect(clippy::expect_used, reason = "a constant pattern, compiled in every test")]
+static HOST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$").expect("the pattern is valid"));
 
 #[expect(clippy::expect_used, reason = "a constant pattern, compiled in every test")]
 static PATH: LazyLock<Regex> = LazyLock::new(|| {

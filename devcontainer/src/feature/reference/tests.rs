@@ -39,6 +39,12 @@ fn a_registrys_reference_has_a_tag_a_digest_or_the_latest_tag() {
     let pinned = oci("ghcr.io/a/b@sha256:abc");
     assert_eq!((pinned.tag.as_deref(), pinned.version()), (None, "sha256:abc"));
     assert_eq!(pinned.to_string(), "ghcr.io/a/b@sha256:abc");
+    for elsewhere in ["ghcr.io/a/b@sha256:../../x", "ghcr.io/a/b@sha256:", "ghcr.io/a/b@sha256:a?b"] {
+        assert_eq!(Oci::parse(elsewhere), None, "{elsewhere}");
+    }
+    for nowhere in ["evil.example?x=.y/a/b", "a.b#/a/b", "a.b\n/a/b", "localhost:x/a/b"] {
+        assert!(Oci::parse(nowhere).is_none_or(|oci| !oci.names_a_host()), "{nowhere:?}");
+    }
 }
 
 #[test]
